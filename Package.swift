@@ -1,0 +1,60 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One set of rules for every target: Swift 6 mode, explicit `any`, imports internal unless said
+/// otherwise, unsafe expressions marked, and no warning that stays.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),  // SE-0335
+  .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409
+  .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444
+  .enableExperimentalFeature("Lifetimes"),  // returning a Span that depends on its owner
+  .strictMemorySafety(),  // SE-0458
+  .treatAllWarnings(as: .error),  // SE-0480
+]
+
+let package = Package(
+  name: "reel",
+  platforms: [.macOS(.v26)],
+  products: [
+    .library(name: "Reel", targets: ["Reel"]),
+    .library(name: "ReelServiceLifecycle", targets: ["ReelServiceLifecycle"]),
+    .executable(name: "reel", targets: ["ReelTool"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CLZ4", pkgConfig: "liblz4",
+      providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
+    .systemLibrary(
+      name: "CXXHash", pkgConfig: "libxxhash",
+      providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
+    .target(name: "Reel", dependencies: ["CLZ4", "CXXHash"], swiftSettings: settings),
+    .target(
+      name: "ReelServiceLifecycle",
+      dependencies: [
+        "Reel", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "ReelTool",
+      dependencies: [
+        "Reel", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "tools/reel",
+      swiftSettings: settings),
+    .target(
+      name: "ReelTestSupport", dependencies: ["Reel"], path: "Tests/ReelTestSupport",
+      swiftSettings: settings),
+    .testTarget(
+      name: "ReelTests", dependencies: ["Reel", "ReelTestSupport"],
+      exclude: [], swiftSettings: settings),
+    .testTarget(
+      name: "ReelToolTests", dependencies: ["ReelTool", "ReelTestSupport"],
+      swiftSettings: settings),
+  ]
+)

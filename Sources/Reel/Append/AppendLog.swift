@@ -1,0 +1,333 @@
+/// The front of a recorder: the write-ahead buffer behind one lock, where callers append, wait for
+/// room and commit, and where the flusher takes what they left.
+final class AppendLog: @unchecked Sendable {
+  /// Guards every stored property below.
+  let lock = Lock()
+  let buffer: WriteAheadBuffer
+  private let clock: any Clock
+  private let rules: RecordRules
+  private let backpressure: BackpressurePolicy
+
+  /// Why no more is taken; everything acknowledged before is kept.
+  private var failure: ReelError?
+  private var isClosed = false
+  private var isCommitting = false
+  /// Events refused since the last gap record.
+  private var gap: Gap?
+  private(set) var droppedEventCount: UInt64 = 0
+
+  // What callers ask of the flusher and what it answers.
+  private(set) var flushRequest: UInt64 = 0
+  private(set) var syncRequest: UInt64 = 0
+  private var writtenSequence: UInt64
+  private var syncedSequence: UInt64 = 0
+  private(set) var isClosing = false
+  private(set) var retentionRequest: RetentionRequest?
+  private var retentionAnswer: Result<RetentionReport, ReelError>?
+  /// Whether the flusher sleeps until somebody wakes it.
+  private var isFlusherAsleep = false
+  /// Why blocks cannot be written at the moment; they are tried again.
+  private(set) var stall: IOFailure?
+
+  init(buffer: WriteAheadBuffer, rules: RecordRules, configuration: RecorderConfiguration) {
+    self.buffer = buffer
+    self.rules = rules
+    clock = configuration.clock
+    backpressure = configuration.backpressure
+    writtenSequence = buffer.nextSequence - 1
+  }
+
+  // MARK: Appending
+
+  /// Appends one record and waits until it is as durable as the recorder promises.
+  ///
+  /// - Returns: Its sequence number, or nothing when it was dropped for lack of room.
+  func append<Source: RecordSource & ~Copyable>(
+    _ source: borrowing Source, type: UInt8 = 0
+  ) throws(ReelError) -> UInt64? {
+    let byteCount = try source.measure(rules)
+    try checkFrame(byteCount)
+    let timestamp = source.givenTimestamp ?? clock.wall()
+    lock.lock()
+    guard let reservation = try reserve(byteCount, eventCount: 1, mayDrop: type == 0) else {
+      lock.unlock()
+      return nil
+    }
+    var writer = buffer.writer(
+      reservation, recordOffset: 0, byteCount: byteCount, timestamp: timestamp)
+    if type != 0 { writer.setType(type) }
+    source.write(to: &writer, rules: rules)
+    let sequence = buffer.publish(reservation, recordCount: 1)
+    let end = buffer.head
+    wakeFlusherIfNeeded()
+    lock.unlock()
+    if buffer.header.durability == .disk { try commit(end) }
+    return sequence
+  }
+
+  /// Appends a batch as one frame: all of it or nothing, also across a crash.
+  ///
+  /// - Returns: The sequence number of the first, or nothing when the batch was dropped.
+  func append(batch events: [Event]) throws(ReelError) -> UInt64? {
+    var sizes: [Int] = []
+    sizes.reserveCapacity(events.count)
+    var total = 0
+    for event in events {
+      let byteCount = try event.measure(rules)
+      sizes.append(byteCount)
+      total += byteCount
+    }
+    try checkFrame(total)
+    let now = clock.wall()
+    lock.lock()
+    guard let reservation = try reserve(total, eventCount: events.count, mayDrop: true) else {
+      lock.unlock()
+      return nil
+    }
+    var offset = 0
+    for (index, event) in events.enumerated() {
+      var writer = buffer.writer(
+        reservation, recordOffset: offset, byteCount: sizes[index],
+        timestamp: event.givenTimestamp ?? now)
+      event.write(to: &writer, rules: rules)
+      offset += sizes[index]
+    }
+    let sequence = buffer.publish(reservation, recordCount: events.count)
+    let end = buffer.head
+    wakeFlusherIfNeeded()
+    lock.unlock()
+    if buffer.header.durability == .disk { try commit(end) }
+    return sequence
+  }
+
+  private func checkFrame(_ byteCount: Int) throws(ReelError) {
+    let padded = BufferFrame.paddedByteCount(byteCount)
+    guard padded <= buffer.maximumFrameByteCount else {
+      throw .limitExceeded(
+        what: "the event or batch, in bytes of the write-ahead buffer,", found: padded,
+        limit: buffer.maximumFrameByteCount)
+    }
+  }
+
+  /// Finds room, waiting or dropping as configured. The lock is held, and given up on an error.
+  private func reserve(
+    _ byteCount: Int, eventCount: Int, mayDrop: Bool
+  ) throws(ReelError) -> WriteAheadBuffer.Reservation? {
+    while true {
+      if let failure = failure ?? (isClosed ? .closed : nil) {
+        lock.unlock()
+        throw failure
+      }
+      if gap != nil, mayDrop { appendGap() }
+      if gap == nil || !mayDrop, let reservation = buffer.reserve(byteCount) { return reservation }
+      if mayDrop, backpressure == .drop {
+        let now = clock.wall()
+        droppedEventCount += UInt64(eventCount)
+        gap = Gap(
+          eventCount: (gap?.eventCount ?? 0) + UInt64(eventCount), from: gap?.from ?? now, to: now)
+        wakeFlusher()
+        return nil
+      }
+      wakeFlusher()
+      lock.wait()
+    }
+  }
+
+  /// Records what was dropped, ahead of the first event that is taken again.
+  private func appendGap() {
+    guard let current = gap else { return }
+    if appendControlIfRoom(.gap(current)) { gap = nil }
+  }
+
+  /// Appends a control record if there is room at once. The lock is held.
+  /// - Returns: Whether it was appended.
+  func appendControlIfRoom(_ record: ControlRecord) -> Bool {
+    let source = ControlSource(record)
+    guard let byteCount = try? source.measure(rules), let reservation = buffer.reserve(byteCount)
+    else { return false }
+    var writer = buffer.writer(
+      reservation, recordOffset: 0, byteCount: byteCount, timestamp: clock.wall())
+    writer.setType(record.type)
+    source.write(to: &writer, rules: rules)
+    _ = buffer.publish(reservation, recordCount: 1)
+    return true
+  }
+
+  /// Appends a control record, waiting for room whatever the policy.
+  func append(_ record: ControlRecord) throws(ReelError) -> UInt64 {
+    guard let sequence = try append(ControlSource(record), type: record.type) else {
+      throw .closed
+    }
+    return sequence
+  }
+
+  // MARK: Group commit
+
+  /// Waits until everything up to `end` is durable; the first caller to come writes for all.
+  private func commit(_ end: Int) throws(ReelError) {
+    lock.lock()
+    while buffer.committed < end {
+      if let failure {
+        lock.unlock()
+        throw failure
+      }
+      if isCommitting {
+        lock.wait()
+        continue
+      }
+      isCommitting = true
+      let target = buffer.head
+      let page = buffer.headerPage()
+      let ranges = buffer.uncommittedRanges(to: target)
+      lock.unlock()
+      let result = write(page, ranges)
+      lock.lock()
+      isCommitting = false
+      switch result {
+      case .success: buffer.markCommitted(target)
+      case .failure(let error): poison(error)
+      }
+      lock.wakeAll()
+    }
+    lock.unlock()
+  }
+
+  private func write(_ page: [UInt8], _ ranges: [Range<Int>]) -> Result<Void, ReelError> {
+    do throws(ReelError) {
+      try buffer.file.write(page.rawSpan, at: 0)
+      for range in ranges { try buffer.write(range) }
+      try buffer.file.sync()
+      return .success(())
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  // MARK: Requests to the flusher
+
+  /// Waits until everything appended so far is in blocks, and durable if `isSync`.
+  func waitForFlusher(isSync: Bool) throws(ReelError) {
+    lock.lock()
+    defer { lock.unlock() }
+    if isClosed { throw .closed }
+    let last = buffer.nextSequence - 1
+    flushRequest = max(flushRequest, last)
+    if isSync { syncRequest = max(syncRequest, last) }
+    while (isSync ? syncedSequence : writtenSequence) < last {
+      if let failure { throw failure }
+      if let stall { throw .io(stall) }
+      wakeFlusher()
+      lock.wait()
+    }
+  }
+
+  /// Runs `request` on the flusher and waits for what comes of it.
+  func waitForRetention(_ request: RetentionRequest) throws(ReelError) -> RetentionReport {
+    lock.lock()
+    defer { lock.unlock() }
+    while retentionRequest != nil || retentionAnswer != nil {
+      if let failure { throw failure }
+      if isClosed { throw .closed }
+      lock.wait()
+    }
+    if let failure { throw failure }
+    if isClosed { throw .closed }
+    retentionRequest = request
+    wakeFlusher()
+    lock.wakeAll()
+    while true {
+      if let answer = retentionAnswer {
+        retentionAnswer = nil
+        lock.wakeAll()
+        return try answer.get()
+      }
+      if let failure { throw failure }
+      lock.wait()
+    }
+  }
+
+  /// Refuses further appends and asks the flusher to finish.
+  func beginClosing() {
+    lock.withLock {
+      isClosed = true
+      isClosing = true
+      wakeFlusher()
+      lock.wakeAll()
+    }
+  }
+
+  private func wakeFlusherIfNeeded() {
+    if isFlusherAsleep { wakeFlusher() }
+  }
+
+  private func wakeFlusher() {
+    isFlusherAsleep = false
+    lock.wakeAll()
+  }
+
+  // MARK: For the flusher, which holds the lock
+
+  var failureNow: ReelError? { failure }
+
+  /// Sleeps until woken or `nanoseconds` have passed; nothing means until woken by the next append.
+  func sleepFlusher(nanoseconds: Int64?) {
+    if let nanoseconds {
+      lock.wait(nanoseconds: nanoseconds)
+    } else {
+      isFlusherAsleep = true
+      lock.wait()
+      isFlusherAsleep = false
+    }
+  }
+
+  /// Notes how far blocks have come, and wakes who waits for that or for room.
+  func advance(written: UInt64, synced: UInt64) {
+    writtenSequence = max(writtenSequence, written)
+    syncedSequence = max(syncedSequence, synced)
+    lock.wakeAll()
+  }
+
+  func answerRetention(_ answer: Result<RetentionReport, ReelError>) {
+    retentionRequest = nil
+    retentionAnswer = answer
+    lock.wakeAll()
+  }
+
+  /// Notes or clears why blocks cannot be written.
+  func setStall(_ failure: IOFailure?) {
+    guard stall != failure else { return }
+    stall = failure
+    lock.wakeAll()
+  }
+
+  /// Ends the recorder for good.
+  func poison(_ error: ReelError) {
+    guard failure == nil else { return }
+    if case .io(let cause) = error {
+      failure = .poisoned(by: cause)
+    } else {
+      failure = error
+    }
+    lock.wakeAll()
+  }
+}
+
+/// A control record as something to append.
+struct ControlSource: RecordSource {
+  private let body: [UInt8]
+
+  init(_ record: ControlRecord) {
+    body = record.encode()
+  }
+
+  var givenTimestamp: Int64? { nil }
+  var givenID: EventID? { nil }
+
+  func measure(_ rules: RecordRules) throws(ReelError) -> Int {
+    Record.headerByteCount + body.count
+  }
+
+  func write(to writer: inout RecordWriter, rules: RecordRules) {
+    writer.appendPayload(body.rawSpan, encoding: Payload.Encoding.bytes.rawValue)
+  }
+}

@@ -1,0 +1,371 @@
+/// The thread behind a recorder: it turns what callers left in the buffer into blocks, releases the
+/// room, makes blocks durable, seals segments and drops old ones. Callers never do any of it.
+final class Flusher: Sendable {
+  private let log: AppendLog
+  private let configuration: RecorderConfiguration
+  private let runID: UInt64
+  private let syncer: Syncer
+  private let thread: WorkerThread
+
+  /// Bytes of the buffer that are taken at once; room is given back in such steps.
+  private static let stepByteCount = 1 << 20
+  /// How often the flusher looks while events come in, so that appends need not wake it.
+  private static let activeInterval: Int64 = 1_000_000
+  /// How long it goes on looking after the last event.
+  private static let activePeriod: Int64 = 100_000_000
+  /// How long it waits before it tries again to write to a full disk.
+  private static let stallInterval: Int64 = 50_000_000
+
+  /// Starts the thread.
+  init(
+    log: AppendLog, appender: SegmentAppender, configuration: RecorderConfiguration, runID: UInt64
+  ) throws(ReelError) {
+    self.log = log
+    self.configuration = configuration
+    self.runID = runID
+    let syncer = try Syncer()
+    self.syncer = syncer
+    let work = Work(
+      log: log, configuration: configuration, runID: runID, appender: appender, syncer: syncer)
+    thread = try WorkerThread { work.run() }
+  }
+
+  /// Waits until the flusher has finished, after ``AppendLog/beginClosing()`` or a failure.
+  func join() {
+    thread.join()
+    syncer.stop()
+  }
+
+  /// The flusher's own state, touched by its thread alone.
+  private final class Work: @unchecked Sendable {
+    private let log: AppendLog
+    private let buffer: WriteAheadBuffer
+    private let configuration: RecorderConfiguration
+    private let clock: any Clock
+    private let runID: UInt64
+    private let syncer: Syncer
+    private var appender: SegmentAppender
+    private var retention: Retention
+
+    /// Everything before is in the appender, as an offset of the buffer.
+    private var drained = WriteAheadBuffer.Position()
+    /// Ends of frames that are drained, each with the sequence number of its last record.
+    private var frameEnds: [(offset: Int, lastSequence: UInt64)] = []
+    private var firstFrameEnd = 0
+    private var lastActivity: Int64 = 0
+    private var nextSync: Int64 = .max
+    private var nextRetention: Int64
+    private var isBufferSynced = true
+
+    init(
+      log: AppendLog, configuration: RecorderConfiguration, runID: UInt64,
+      appender: SegmentAppender, syncer: Syncer
+    ) {
+      self.log = log
+      buffer = log.buffer
+      self.configuration = configuration
+      clock = configuration.clock
+      self.runID = runID
+      self.appender = appender
+      self.syncer = syncer
+      retention = Retention(configuration: configuration)
+      nextRetention = .max
+      lastActivity = clock.monotonic()
+      if configuration.maximumAge != nil, configuration.retentionInterval > .zero {
+        nextRetention = lastActivity &+ configuration.retentionInterval.nanoseconds
+      }
+    }
+
+    /// What there is to do, decided with the lock held.
+    private struct Task {
+      var target: Int
+      var flushTo: UInt64
+      var syncTo: UInt64
+      var isClosing: Bool
+      var retention: RetentionRequest?
+    }
+
+    func run() {
+      while true {
+        let task = log.lock.withLock { nextTask() }
+        guard let task else { return }
+        do throws(ReelError) {
+          try perform(task)
+          log.lock.withLock { log.setStall(nil) }
+          if task.isClosing && isDrained() {
+            try finish()
+            return
+          }
+        } catch .io(let failure) where failure.isOutOfSpace {
+          if !stall(failure, task) { return }
+        } catch {
+          log.lock.withLock { log.poison(error) }
+          return
+        }
+      }
+    }
+
+    private func isDrained() -> Bool {
+      !appender.hasUnwritten && log.lock.withLock { drained.offset >= buffer.head }
+    }
+
+    /// Waits until there is something to do. The lock is held.
+    /// - Returns: Nothing when the recorder has failed.
+    private func nextTask() -> Task? {
+      while true {
+        if log.failureNow != nil { return nil }
+        let now = clock.monotonic()
+        let target = buffer.committed
+        if target > drained.offset {
+          lastActivity = now
+          if nextSync == .max, configuration.syncInterval > .zero {
+            nextSync = now &+ configuration.syncInterval.nanoseconds
+          }
+        }
+        let task = Task(
+          target: target, flushTo: log.flushRequest, syncTo: log.syncRequest,
+          isClosing: log.isClosing, retention: log.retentionRequest)
+        if target > drained.offset || task.flushTo >= appender.nextSequence
+          || task.syncTo > appender.watermark || task.isClosing || task.retention != nil
+          || now >= nextSync || now >= nextRetention
+        {
+          return task
+        }
+        sleep(now)
+      }
+    }
+
+    private func sleep(_ now: Int64) {
+      if now &- lastActivity < Flusher.activePeriod {
+        log.sleepFlusher(nanoseconds: Flusher.activeInterval)
+      } else if min(nextSync, nextRetention) < .max {
+        // Looks at the buffer now and then as well, so that an append wakes it only once it fills.
+        log.sleepFlusher(
+          nanoseconds: max(1, min(min(nextSync, nextRetention) &- now, 10_000_000)))
+      } else {
+        log.sleepFlusher(nanoseconds: nil)
+      }
+    }
+
+    private func perform(_ task: Task) throws(ReelError) {
+      if appender.isStalled {
+        try appender.retry()
+        try release()
+      }
+      while drained.offset < task.target {
+        try drainStep(to: task.target)
+        try release()
+      }
+      if appender.hasUnwritten, task.flushTo >= appender.nextSequence || task.isClosing {
+        try appender.writeBlock()
+        try release()
+      }
+      if task.syncTo > appender.watermark { try syncNow(task.syncTo) }
+      let now = clock.monotonic()
+      if now >= nextSync { syncInBackground() }
+      appender.watermark = max(appender.watermark, try syncer.takeWatermark())
+      if let request = task.retention { try answer(request) }
+      if now >= nextRetention {
+        nextRetention = now &+ configuration.retentionInterval.nanoseconds
+        try enforceRetention()
+      }
+    }
+
+    /// Takes about a step's worth of records, writing each block as it fills.
+    private func drainStep(to target: Int) throws(ReelError) {
+      let end = min(target, drained.offset + Flusher.stepByteCount)
+      var failure: ReelError?
+      drained = buffer.records(from: drained, to: end) { record, sequence, frameEnd in
+        appender.take(record, sequence: sequence, runID: runID)
+        if frameEnds.last?.offset == frameEnd {
+          frameEnds[frameEnds.count - 1].lastSequence = sequence
+        } else {
+          frameEnds.append((frameEnd, sequence))
+        }
+        guard appender.isBlockFull else { return true }
+        do throws(ReelError) {
+          try appender.writeBlock()
+          if configuration.maximumEventCount != nil || configuration.maximumByteCount != nil {
+            try enforceRetention()
+          }
+          return true
+        } catch {
+          failure = error
+          return false
+        }
+      }
+      if let failure { throw failure }
+    }
+
+    /// Gives back the room of all frames whose records are in blocks.
+    private func release() throws(ReelError) {
+      var offset: Int?
+      while firstFrameEnd < frameEnds.count,
+        frameEnds[firstFrameEnd].lastSequence < appender.nextSequence
+      {
+        offset = frameEnds[firstFrameEnd].offset
+        firstFrameEnd += 1
+      }
+      if firstFrameEnd > 1024 {
+        frameEnds.removeFirst(firstFrameEnd)
+        firstFrameEnd = 0
+      }
+      guard let offset else { return }
+      if configuration.durability == .disk {
+        // Room may be used again only once its blocks are durable.
+        try appender.sync()
+      }
+      let active = appender.active
+      log.lock.withLock {
+        buffer.release(
+          to: offset, nextSequence: appender.nextSequence, watermark: appender.watermark,
+          segment: active.firstSequence, segmentByteCount: active.byteCount)
+        log.advance(written: appender.nextSequence - 1, synced: appender.watermark)
+      }
+    }
+
+    /// Makes everything in blocks durable at once, because a caller waits for it.
+    private func syncNow(_ sequence: UInt64) throws(ReelError) {
+      try appender.sync()
+      let watermark = appender.watermark
+      log.lock.withLock {
+        // The mark proves later that what lies before it cannot be torn; without room for it, the
+        // next block header does.
+        _ = log.appendControlIfRoom(.syncMark(watermark: watermark))
+        log.advance(written: appender.nextSequence - 1, synced: watermark)
+      }
+    }
+
+    /// Hands what has been written to the syncing thread, and syncs the buffer when little came in:
+    /// then its content is older than the interval and few pages are dirty.
+    private func syncInBackground() {
+      nextSync = .max
+      var files = appender.takeUnsynced()
+      if appender.hasUnwritten, configuration.durability == .process { files.append(buffer.file) }
+      syncer.sync(files, watermark: appender.nextSequence - 1)
+    }
+
+    private func answer(_ request: RetentionRequest) throws(ReelError) {
+      let report = try drop(retention.plan(request, appender))
+      log.lock.withLock { log.answerRetention(.success(report)) }
+    }
+
+    private func enforceRetention() throws(ReelError) {
+      _ = try drop(retention.plan(nil, appender))
+    }
+
+    /// Unlinks the `count` oldest segments, once the log says so.
+    private func drop(_ count: Int) throws(ReelError) -> RetentionReport {
+      let dropped = appender.sealed.prefix(count)
+      guard !dropped.isEmpty else { return RetentionReport() }
+      let below =
+        appender.sealed.count > dropped.count
+        ? appender.sealed[dropped.count].firstSequence : appender.active.firstSequence
+      let events = dropped.reduce(0) { $0 + $1.eventCount }
+      let drop = Drop(below: below == 0 ? appender.nextSequence : below, eventCount: events)
+      guard log.lock.withLock({ log.appendControlIfRoom(.drop(drop)) }) else {
+        return RetentionReport()
+      }
+      for segment in dropped {
+        do throws(ReelError) {
+          try appender.folder.unlink(FileName.segment(firstSequence: segment.firstSequence))
+        } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
+          continue  // somebody else removed it: the aim is reached
+        }
+      }
+      appender.forgetOldest(dropped.count)
+      return RetentionReport(
+        segmentCount: dropped.count, eventCount: Int(events),
+        byteCount: dropped.reduce(0) { $0 + $1.byteCount })
+    }
+
+    /// Waits for room on the disk.
+    /// - Returns: Whether to go on.
+    private func stall(_ failure: IOFailure, _ task: Task) -> Bool {
+      log.lock.withLock {
+        log.setStall(failure)
+        if task.isClosing {
+          log.poison(.io(failure))
+          return false
+        }
+        if task.retention != nil { log.answerRetention(.failure(.io(failure))) }
+        log.sleepFlusher(nanoseconds: Flusher.stallInterval)
+        return true
+      }
+    }
+
+    /// Ends the run: a checkpoint, everything durable, and the buffer gone.
+    private func finish() throws(ReelError) {
+      try appender.sync()
+      try appender.checkpoint()
+      try appender.sync()
+      let name = FileName.buffer(firstSequence: buffer.header.firstSequence)
+      try appender.folder.unlink(name)
+      try appender.folder.sync()
+      log.lock.withLock {
+        log.advance(written: appender.nextSequence - 1, synced: appender.watermark)
+      }
+    }
+  }
+}
+
+/// A thread that makes files durable, so that the flusher need not wait for a disk: at full speed a
+/// sync takes longer than the buffer takes to fill.
+final class Syncer: @unchecked Sendable {
+  private let lock = Lock()
+  private var requests: [(files: [any File], watermark: UInt64)] = []
+  private var watermark: UInt64 = 0
+  private var failure: ReelError?
+  private var isStopping = false
+  private var thread: WorkerThread?
+
+  init() throws(ReelError) {
+    let thread = try WorkerThread { [unowned self] in run() }
+    self.thread = thread
+  }
+
+  /// Asks for `files` to be synced; `watermark` is durable once they are.
+  func sync(_ files: [any File], watermark: UInt64) {
+    lock.withLock {
+      requests.append((files, watermark))
+      lock.wakeAll()
+    }
+  }
+
+  /// The highest sequence number that is durable by now.
+  /// - Throws: The failure of a sync, after which the recorder may not go on.
+  func takeWatermark() throws(ReelError) -> UInt64 {
+    lock.lock()
+    defer { lock.unlock() }
+    if let failure { throw failure }
+    return watermark
+  }
+
+  func stop() {
+    lock.withLock {
+      isStopping = true
+      lock.wakeAll()
+    }
+    thread?.join()
+    thread = nil
+  }
+
+  private func run() {
+    while true {
+      lock.lock()
+      while requests.isEmpty && !isStopping { lock.wait() }
+      guard !isStopping else {
+        lock.unlock()
+        return
+      }
+      let request = requests.removeFirst()
+      lock.unlock()
+      do throws(ReelError) {
+        for file in request.files { try file.sync() }
+        lock.withLock { watermark = max(watermark, request.watermark) }
+      } catch {
+        lock.withLock { failure = failure ?? error }
+      }
+    }
+  }
+}

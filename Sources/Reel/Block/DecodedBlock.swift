@@ -1,0 +1,296 @@
+/// A block in memory: the columns that somebody asked for, decoded, and the way to its payloads.
+///
+/// It never changes, so any number of threads may read it; ``decoding(_:)`` makes another with more
+/// columns. Blocks of segments and blocks built from the write-ahead buffer look the same here.
+final class DecodedBlock: Sendable {
+  let header: BlockHeader
+  let payloads: any PayloadSource
+  /// The attributes frame, decompressed.
+  private let attributes: [UInt8]
+  /// The columns decoded so far.
+  let decoded: ColumnSet
+
+  let timestamps: [Int64]
+  private let recordTypes: [UInt32]?
+  let texts: [TextColumn?]
+  let attributeColumns: [Int: TextColumn]
+  private let secondClock: SecondClock?
+  private let payloadEncodings: [UInt32]?
+  private let payloadLengths: [UInt32]?
+  /// The offset of each row's payload from the start of all payloads, and the end of the last.
+  private let payloadOffsets: [UInt32]
+  let ids: IdentifierColumn?
+  let parentIDs: IdentifierColumn?
+  let callIDs: IdentifierColumn?
+
+  private struct SecondClock {
+    var values: [Int64]
+    var indexes: [Int32]?
+  }
+
+  /// Decodes `wanted` columns of the block whose attributes frame is `attributes`.
+  init(
+    header: BlockHeader, attributes: [UInt8], payloads: any PayloadSource, wanted: ColumnSet
+  ) throws(ByteReader.Malformed) {
+    self.header = header
+    self.attributes = attributes
+    self.payloads = payloads
+    decoded = wanted
+    let rows = header.recordCount
+    var timestamps: [Int64] = []
+    var recordTypes: [UInt32]? = nil
+    var texts = [TextColumn?](repeating: nil, count: 7)
+    var attributeColumns: [Int: TextColumn] = [:]
+    var secondClock: SecondClock? = nil
+    var encodings: [UInt32]? = nil
+    var lengths: [UInt32]? = nil
+    var ids: IdentifierColumn? = nil
+    var parentIDs: IdentifierColumn? = nil
+    var callIDs: IdentifierColumn? = nil
+    guard attributes.count == header.frames[0].rawByteCount else {
+      throw ByteReader.Malformed("the attributes", "have another length", found: attributes.count)
+    }
+    let all = attributes.rawSpan
+    var offset = 0
+    for entry in header.columns {
+      let end = offset + entry.byteCount
+      guard end <= all.byteCount else {
+        throw ByteReader.Malformed("a column", "exceeds the attributes", found: end)
+      }
+      let bytes = all.extracting(offset..<end)
+      offset = end
+      guard wanted.contains(entry.id) else { continue }
+      switch entry.id {
+      case .recordType: recordTypes = try Self.planes(bytes, entry, rows)
+      case .timestamp:
+        try Self.expect(entry, .deltas)
+        timestamps = try IntegerColumn.decodeDeltas(bytes, count: rows)
+      case .secondClock: secondClock = try Self.clock(bytes, entry, rows)
+      case .payloadEncoding: encodings = try Self.planes(bytes, entry, rows)
+      case .payloadLength: lengths = try Self.planes(bytes, entry, rows)
+      case .id: ids = try IdentifierColumn(bytes, encoding: entry.encoding, count: rows)
+      case .parentID: parentIDs = try IdentifierColumn(bytes, encoding: entry.encoding, count: rows)
+      case .callID: callIDs = try IdentifierColumn(bytes, encoding: entry.encoding, count: rows)
+      default:
+        // A column that this version does not know is passed over.
+        guard let slot = entry.id.textSlot else {
+          if let index = entry.id.attributeIndex {
+            try Self.expect(entry, .dictionary)
+            attributeColumns[index] = try TextColumn(bytes, count: rows)
+          }
+          continue
+        }
+        try Self.expect(entry, .dictionary)
+        texts[slot] = try TextColumn(bytes, count: rows)
+      }
+    }
+    guard !wanted.contains(.timestamp) || timestamps.count == rows else {
+      throw ByteReader.Malformed("the timestamps", "are missing", found: timestamps.count)
+    }
+    self.timestamps = timestamps
+    self.recordTypes = recordTypes
+    self.texts = texts
+    self.attributeColumns = attributeColumns
+    self.secondClock = secondClock
+    payloadEncodings = encodings
+    payloadLengths = lengths
+    payloadOffsets = try Self.offsets(lengths, header: header)
+    self.ids = ids
+    self.parentIDs = parentIDs
+    self.callIDs = callIDs
+  }
+
+  /// A block that has `wanted` columns too; itself when it has them already.
+  func decoding(_ wanted: ColumnSet) throws(ByteReader.Malformed) -> DecodedBlock {
+    if decoded.isSuperset(of: wanted) { return self }
+    return try DecodedBlock(
+      header: header, attributes: attributes, payloads: payloads, wanted: decoded.union(wanted))
+  }
+
+  /// About how much memory it takes, payload frames not counted.
+  var byteCount: Int { attributes.count * 3 + header.recordCount * 16 + 1024 }
+
+  private static func expect(
+    _ entry: ColumnEntry, _ encoding: ColumnEncoding
+  ) throws(ByteReader.Malformed) {
+    guard entry.encoding == encoding.rawValue else {
+      throw ByteReader.Malformed("a column's encoding", "is unknown", found: entry.encoding)
+    }
+  }
+
+  private static func planes(
+    _ bytes: RawSpan, _ entry: ColumnEntry, _ rows: Int
+  ) throws(ByteReader.Malformed) -> [UInt32] {
+    try expect(entry, .planes)
+    return try IntegerColumn.decodePlanes(bytes, count: rows)
+  }
+
+  private static func clock(
+    _ bytes: RawSpan, _ entry: ColumnEntry, _ rows: Int
+  ) throws(ByteReader.Malformed) -> SecondClock {
+    guard entry.encoding != ColumnEncoding.deltas.rawValue else {
+      return SecondClock(values: try IntegerColumn.decodeDeltas(bytes, count: rows), indexes: nil)
+    }
+    guard entry.encoding == ColumnEncoding.deltas.rawValue | ColumnEncoding.presenceFlag else {
+      throw ByteReader.Malformed("a column's encoding", "is unknown", found: entry.encoding)
+    }
+    let presence = try PresenceBitmap.decode(bytes, count: rows)
+    let values = try IntegerColumn.decodeDeltas(
+      bytes.extracting(presence.byteCount..<bytes.byteCount), count: presence.valueCount)
+    return SecondClock(values: values, indexes: presence.indexes)
+  }
+
+  /// Sums the payload lengths, and checks them against the frames.
+  private static func offsets(
+    _ lengths: [UInt32]?, header: BlockHeader
+  ) throws(ByteReader.Malformed) -> [UInt32] {
+    guard let lengths else { return [] }
+    var offsets: [UInt32] = [0]
+    offsets.reserveCapacity(lengths.count + 1)
+    var total = 0
+    for length in lengths {
+      if length > 1 { total += Int(length) - 1 }
+      guard total <= Limits.blockByteCount else {
+        throw ByteReader.Malformed("the payload lengths", "exceed the block", found: total)
+      }
+      offsets.append(UInt32(total))
+    }
+    for (index, frame) in header.frames.enumerated().dropFirst() {
+      let end =
+        index + 1 < header.frames.count ? header.frames[index + 1].firstRow : header.recordCount
+      guard Int(offsets[end] - offsets[frame.firstRow]) == frame.rawByteCount else {
+        throw ByteReader.Malformed("a payload frame", "has another length", found: index)
+      }
+    }
+    guard header.frames.count > 1 || total == 0 else {
+      throw ByteReader.Malformed("the payloads", "are missing", found: total)
+    }
+    return offsets
+  }
+
+  // MARK: Rows
+
+  /// The type of a row's record, 0 for an event.
+  func recordType(_ row: Int) -> UInt8 {
+    recordTypes.map { UInt8(truncatingIfNeeded: $0[row]) } ?? 0
+  }
+
+  func sequence(_ row: Int) -> UInt64 { header.firstSequence &+ UInt64(row) }
+
+  func secondClock(_ row: Int) -> Int64? {
+    guard let secondClock else { return nil }
+    guard let indexes = secondClock.indexes else { return secondClock.values[row] }
+    return indexes[row] < 0 ? nil : secondClock.values[Int(indexes[row])]
+  }
+
+  func text(_ id: ColumnID) -> TextColumn? { id.textSlot.flatMap { texts[$0] } }
+
+  func hasPayload(_ row: Int) -> Bool { payloadLengths.map { $0[row] != 0 } ?? false }
+
+  func payloadEncoding(_ row: Int) -> UInt8 {
+    payloadEncodings.map { UInt8(truncatingIfNeeded: $0[row]) } ?? 0
+  }
+
+  /// The number of the frame, from 1 on, that holds a row's payload, and the payload's place in it;
+  /// nothing when it has no bytes.
+  func payloadPlace(_ row: Int) -> (frame: Int, range: Range<Int>)? {
+    guard row + 1 < payloadOffsets.count, payloadOffsets[row] < payloadOffsets[row + 1] else {
+      return nil
+    }
+    var low = 1
+    var high = header.frames.count
+    while low + 1 < high {
+      let middle = (low + high) / 2
+      if header.frames[middle].firstRow <= row { low = middle } else { high = middle }
+    }
+    let base = payloadOffsets[header.frames[low].firstRow]
+    return (low, Int(payloadOffsets[row] - base)..<Int(payloadOffsets[row + 1] - base))
+  }
+}
+
+/// Where the payload frames of a block come from.
+protocol PayloadSource: Sendable {
+  /// The decompressed payload frame `index`, from 1 on.
+  func frame(_ index: Int) throws(ReelError) -> PayloadFrame
+}
+
+/// A decompressed frame of payloads.
+final class PayloadFrame: Sendable {
+  let bytes: [UInt8]
+
+  init(bytes: [UInt8]) {
+    self.bytes = bytes
+  }
+}
+
+/// The payloads of a block that was never written: all frames lie in one array.
+struct MemoryPayloads: PayloadSource {
+  private let frames: [PayloadFrame]
+
+  /// For a block whose payloads nobody asks for.
+  static let none = MemoryPayloads(frames: [])
+
+  private init(frames: [PayloadFrame]) {
+    self.frames = frames
+  }
+
+  init(_ block: BlockColumns) {
+    var offset = 0
+    frames = block.header.frames.dropFirst().map { frame in
+      defer { offset += frame.rawByteCount }
+      return PayloadFrame(bytes: Array(block.payloads[offset..<(offset + frame.rawByteCount)]))
+    }
+  }
+
+  func frame(_ index: Int) throws(ReelError) -> PayloadFrame { frames[index - 1] }
+}
+
+/// A set of columns.
+struct ColumnSet: Hashable, Sendable {
+  private var low: UInt64 = 0
+  private var attributes: UInt64 = 0
+
+  init(_ columns: [ColumnID] = []) {
+    for column in columns { insert(column) }
+  }
+
+  /// Every column there can be.
+  static var all: ColumnSet {
+    var set = ColumnSet()
+    set.low = .max
+    set.attributes = .max
+    return set
+  }
+
+  mutating func insert(_ column: ColumnID) {
+    if column.rawValue < 64 {
+      low |= 1 << UInt64(column.rawValue)
+    } else {
+      attributes |= 1 << UInt64(column.rawValue & 63)
+    }
+  }
+
+  func contains(_ column: ColumnID) -> Bool {
+    let word = column.rawValue < 64 ? low : attributes
+    return column.rawValue < 128 && word >> UInt64(column.rawValue & 63) & 1 == 1
+  }
+
+  func isSuperset(of other: ColumnSet) -> Bool {
+    other.low & ~low == 0 && other.attributes & ~attributes == 0
+  }
+
+  func union(_ other: ColumnSet) -> ColumnSet {
+    var set = self
+    set.low |= other.low
+    set.attributes |= other.attributes
+    return set
+  }
+}
+
+extension ColumnID {
+  /// The place of a text column in ``DecodedBlock/texts``.
+  var textSlot: Int? {
+    (ColumnID.kind.rawValue...ColumnID.node.rawValue).contains(rawValue)
+      ? Int(rawValue - ColumnID.kind.rawValue) : nil
+  }
+}

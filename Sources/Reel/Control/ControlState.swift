@@ -1,0 +1,118 @@
+/// What all control records so far come to. It is repeated at the head of each segment, so that
+/// dropping a segment loses nothing. Normative: format-spec.md, "State".
+struct ControlState: Hashable, Sendable {
+  /// The newest runs, oldest first.
+  var runs: [Run] = []
+  /// Runs that are no longer listed.
+  var forgottenRunCount: UInt64 = 0
+  /// The newest gaps, oldest first.
+  var gaps: [Gap] = []
+  /// Events lost in all gaps, the forgotten ones included.
+  var droppedEventCount: UInt64 = 0
+  /// The cuts that still cover something, none included in another.
+  var cuts: [Cut] = []
+  /// What retention has removed.
+  var dropped = Drop(below: 1, eventCount: 0)
+  /// The highest sequence number that a sync mark calls durable.
+  var watermark: UInt64 = 0
+  var attributes = AttributeSchema()
+
+  static let maximumRunCount = 128
+  static let maximumGapCount = 256
+  static let maximumCutCount = 512
+
+  /// Takes a control record with the given sequence number into account.
+  mutating func apply(_ record: ControlRecord, sequence: UInt64) {
+    switch record {
+    case .runStart(let run):
+      endLastRun(.crashed, lastSequence: sequence - 1)
+      runs.append(run)
+      if runs.count > Self.maximumRunCount {
+        runs.removeFirst()
+        forgottenRunCount += 1
+      }
+    case .runEnd(let wall, _):
+      endLastRun(.closed, lastSequence: sequence, wall: wall)
+    case .gap(let gap):
+      droppedEventCount &+= gap.eventCount
+      gaps.append(gap)
+      if gaps.count > Self.maximumGapCount { mergeOldestGaps() }
+    case .cut(let cut):
+      guard !cuts.contains(where: { $0.includes(cut) }) else { return }
+      cuts.removeAll { cut.includes($0) }
+      cuts.append(cut)
+    case .drop(let drop):
+      dropped.below = max(dropped.below, drop.below)
+      dropped.eventCount &+= drop.eventCount
+      cuts.removeAll { $0.sequence <= dropped.below }
+    case .syncMark(let watermark):
+      self.watermark = max(self.watermark, watermark)
+    case .configuration(let declarations):
+      // Types are checked when attributes are declared; a contradiction in a file changes nothing.
+      try? attributes.merge(declarations)
+    }
+  }
+
+  private mutating func endLastRun(_ end: Run.End, lastSequence: UInt64, wall: Int64? = nil) {
+    guard var run = runs.popLast() else { return }
+    if run.end == .open {
+      run.end = end
+      run.endWall = wall
+      run.lastSequence = SequenceNumber(rawValue: lastSequence)
+    }
+    runs.append(run)
+  }
+
+  private mutating func mergeOldestGaps() {
+    let first = gaps.removeFirst()
+    gaps[0] = Gap(
+      eventCount: first.eventCount &+ gaps[0].eventCount, from: min(first.from, gaps[0].from),
+      to: max(first.to, gaps[0].to))
+  }
+
+  /// Whether an event has been removed by a cut or by retention.
+  @inline(__always)
+  func isRemoved(timestamp: Int64, sequence: UInt64) -> Bool {
+    if sequence < dropped.below { return true }
+    for cut in cuts where cut.covers(timestamp: timestamp, sequence: sequence) { return true }
+    return false
+  }
+
+  func encode() -> [UInt8] {
+    var body: [UInt8] = []
+    body.append(varint: UInt64(runs.count))
+    for run in runs { run.encode(to: &body) }
+    body.append(varint: forgottenRunCount)
+    body.append(varint: UInt64(gaps.count))
+    for gap in gaps { gap.encode(to: &body) }
+    body.append(varint: droppedEventCount)
+    body.append(varint: UInt64(cuts.count))
+    for cut in cuts { cut.encode(to: &body) }
+    dropped.encode(to: &body)
+    body.append(varint: watermark)
+    attributes.declarations.encode(to: &body)
+    return body
+  }
+
+  init() {}
+
+  init(decoding body: RawSpan) throws(ByteReader.Malformed) {
+    var reader = ByteReader(body)
+    for _ in 0..<(try reader.count("the number of runs", limit: Self.maximumRunCount)) {
+      runs.append(try Run(reading: &reader))
+    }
+    forgottenRunCount = try reader.varint("the number of forgotten runs")
+    for _ in 0..<(try reader.count("the number of gaps", limit: Self.maximumGapCount)) {
+      gaps.append(try Gap(reading: &reader))
+    }
+    droppedEventCount = try reader.varint("the number of dropped events")
+    for _ in 0..<(try reader.count("the number of cuts", limit: Self.maximumCutCount)) {
+      cuts.append(try Cut(reading: &reader))
+    }
+    dropped = try Drop(reading: &reader)
+    watermark = try reader.varint("the watermark")
+    let declarations = try [AttributeDeclaration](reading: &reader)
+    try? attributes.merge(declarations)
+    try reader.finish("the state")
+  }
+}

@@ -1,0 +1,104 @@
+/// Builds all indexes over a run of blocks of one segment, from the blocks themselves: so the index
+/// built while recording and the one rebuilt on opening are the same by construction.
+struct IndexBuilder {
+  private let seed: UInt64
+  var attributes: AttributeSchema
+  private var columns: [UInt8: PostingIndexBuilder] = [:]
+  /// Columns that have values and no index: a part of no bytes tells readers so.
+  private var unindexed: Set<UInt8> = []
+  private var ids: [(hash: UInt64, block: UInt32)] = []
+  /// The ordinal of the first block, and how many were added.
+  let firstBlock: Int
+  private(set) var blockCount = 0
+
+  /// The columns that an index is built from.
+  static let wanted: ColumnSet = {
+    var set = ColumnSet(ColumnID.texts + [.id])
+    for index in 0..<Limits.attributeCount { set.insert(.attribute(index)) }
+    return set
+  }()
+
+  /// Starts indexes over the blocks from the ordinal `firstBlock` on.
+  init(firstBlock: Int, attributes: AttributeSchema, seed: UInt64) {
+    self.firstBlock = firstBlock
+    self.attributes = attributes
+    self.seed = seed
+  }
+
+  /// An empty builder for the blocks from the ordinal `firstBlock` on.
+  func next(after firstBlock: Int) -> IndexBuilder {
+    IndexBuilder(firstBlock: firstBlock, attributes: attributes, seed: seed)
+  }
+
+  /// Adds the next block, of which ``wanted`` columns are decoded.
+  mutating func add(_ block: DecodedBlock) {
+    let ordinal = blockCount
+    blockCount += 1
+    for id in ColumnID.texts {
+      guard let column = block.text(id) else { continue }
+      let counts = column.rowCounts()
+      for index in 0..<column.count {
+        columns[id.rawValue, default: PostingIndexBuilder(seed: seed)].add(
+          column.text(code: UInt16(index + 1)), block: ordinal, count: counts[index])
+      }
+    }
+    for (index, column) in block.attributeColumns { addAttribute(index, column, ordinal) }
+    if let column = block.ids {
+      for row in 0..<block.header.recordCount where column.hasValue(row) {
+        ids.append((keyHash(column.bytes(row)), UInt32(ordinal)))
+      }
+    }
+  }
+
+  /// Adds an attribute's values one by one; an event with several counts once under each.
+  private mutating func addAttribute(_ index: Int, _ column: TextColumn, _ ordinal: Int) {
+    let id = ColumnID.attribute(index)
+    guard index < attributes.declarations.count, attributes.declarations[index].isIndexed else {
+      unindexed.insert(id.rawValue)
+      return
+    }
+    var builder = columns[id.rawValue] ?? PostingIndexBuilder(seed: seed)
+    let counts = column.rowCounts()
+    var keys: [[UInt8]: Int] = [:]
+    for entry in 0..<column.count {
+      var distinct: Set<[UInt8]> = []
+      try? AttributeSchema.forEachValue(column.text(code: UInt16(entry + 1))) {
+        distinct.insert($0.copied())
+      }
+      for key in distinct { keys[key, default: 0] += counts[entry] }
+    }
+    for (key, count) in keys.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+      builder.add(key.rawSpan, block: ordinal, count: count)
+    }
+    columns[id.rawValue] = builder
+  }
+
+  /// The contents of the index frames, in order of their columns; none for a column that has values
+  /// and is not indexed.
+  mutating func encode(state: LZ4.State) -> [(column: ColumnID, form: IndexPart.Form, content: [UInt8])]
+  {
+    var parts: [(column: ColumnID, form: IndexPart.Form, content: [UInt8])] = []
+    for rawValue in columns.keys.sorted() {
+      guard var builder = columns[rawValue], !builder.isEmpty else { continue }
+      let id = ColumnID(rawValue: rawValue)
+      if builder.prefersFingerprints {
+        appendFingerprints(builder.hashes(), id, to: &parts)
+      } else {
+        let content = CompressedContent.encode(builder.encode(), state: state)
+        parts.append((id, .postings, content))
+      }
+    }
+    if !ids.isEmpty { appendFingerprints(ids, .id, to: &parts) }
+    for rawValue in unindexed.sorted() {
+      parts.append((ColumnID(rawValue: rawValue), .fingerprints, []))
+    }
+    return parts
+  }
+
+  private func appendFingerprints(
+    _ keys: [(hash: UInt64, block: UInt32)], _ id: ColumnID,
+    to parts: inout [(column: ColumnID, form: IndexPart.Form, content: [UInt8])]
+  ) {
+    parts.append((id, .fingerprints, FingerprintIndex.encode(keys, blockCount: blockCount)))
+  }
+}

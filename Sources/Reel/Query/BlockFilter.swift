@@ -1,0 +1,194 @@
+/// A query's conditions in the form in which blocks are filtered: byte strings to be found in their
+/// dictionaries.
+struct BlockFilter: Sendable {
+  /// One condition on a column of texts.
+  struct TextCondition: Sendable {
+    var columns: [ColumnID]
+    /// The row has one of these.
+    var keys: [[UInt8]]
+  }
+
+  /// A condition on a function that names only some of its parts.
+  struct FunctionCondition: Sendable {
+    var module: [UInt8]?
+    var name: [UInt8]?
+    var arity: UInt16?
+
+    func matches(_ key: RawSpan) -> Bool {
+      let parts = FunctionKey.parts(key)
+      return matches(parts.module, module, key) && matches(parts.name, name, key)
+        && (arity == nil || parts.arity == arity)
+    }
+
+    private func matches(_ range: Range<Int>?, _ wanted: [UInt8]?, _ key: RawSpan) -> Bool {
+      guard let wanted else { return true }
+      guard let range else { return false }
+      return key.extracting(range).equals(wanted.rawSpan)
+    }
+  }
+
+  var timestamps: ClosedRange<Int64>?
+  var texts: [TextCondition] = []
+  var function: FunctionCondition?
+  /// Attribute indexes with the bytes of the value.
+  var attributes: [(index: Int, key: [UInt8])] = []
+  var id: EventID?
+  /// Whether nothing can match: an empty time range, an attribute that is not declared.
+  var isImpossible = false
+
+  init(_ query: Query, schema: AttributeSchema) throws(ReelError) {
+    if query.from <= query.to {
+      timestamps = query.from.nanoseconds...query.to.nanoseconds
+    } else {
+      isImpossible = true
+    }
+    id = query.id
+    if !query.kinds.isEmpty {
+      texts.append(TextCondition(columns: [.kind], keys: query.kinds.map { Array($0.utf8) }))
+    }
+    if let process = query.process {
+      let columns: [ColumnID] =
+        switch query.role {
+        case .either: [.process, .peerProcess]
+        case .process: [.process]
+        case .peer: [.peerProcess]
+        }
+      texts.append(TextCondition(columns: columns, keys: [Array(process.utf8)]))
+    }
+    for (column, text) in [
+      (ColumnID.correlationID, query.correlationID), (.astNodeID, query.astNodeID),
+      (.node, query.node),
+    ] {
+      if let text { texts.append(TextCondition(columns: [column], keys: [Array(text.utf8)])) }
+    }
+    if query.module != nil || query.function != nil || query.arity != nil {
+      function = FunctionCondition(
+        module: query.module.map { Array($0.utf8) }, name: query.function.map { Array($0.utf8) },
+        arity: query.arity)
+    }
+    for (name, value) in query.attributes {
+      guard let index = schema.index(of: name) else {
+        isImpossible = true
+        continue
+      }
+      let key = try AttributeSchema.single(value, of: schema.declarations[index])
+      attributes.append((index, key))
+    }
+  }
+
+  /// Whether every event matches, but for its time.
+  var hasConditions: Bool {
+    !texts.isEmpty || function != nil || !attributes.isEmpty || id != nil
+  }
+
+  /// The columns that ``rows(of:range:control:firstSequence:)`` looks at.
+  var columns: ColumnSet {
+    var set = ColumnSet([.recordType, .timestamp])
+    for condition in texts { for column in condition.columns { set.insert(column) } }
+    if function != nil { set.insert(.function) }
+    for attribute in attributes { set.insert(.attribute(attribute.index)) }
+    if id != nil { set.insert(.id) }
+    return set
+  }
+
+  /// The rows of a block that match, ascending.
+  ///
+  /// - Parameters:
+  ///   - range: Timestamps to look at.
+  ///   - control: Removes what cuts and retention cover.
+  ///   - firstSequence: Rows before are left out.
+  func rows(
+    of block: DecodedBlock, range: ClosedRange<Int64>, control: ControlState,
+    firstSequence: UInt64
+  ) -> [Int32] {
+    var selection: [Int32]? = nil
+    for condition in texts {
+      guard narrow(&selection, condition, block) else { return [] }
+    }
+    if let function {
+      guard let column = block.text(.function) else { return [] }
+      var matching = [Bool](repeating: false, count: column.count + 1)
+      for code in 1...max(column.count, 1) where code <= column.count {
+        matching[code] = function.matches(column.text(code: UInt16(code)))
+      }
+      guard matching.contains(true) else { return [] }
+      keep(&selection, block) { matching[Int(column.code($0))] }
+    }
+    for attribute in attributes {
+      guard let column = block.attributeColumns[attribute.index] else { return [] }
+      var matching = [Bool](repeating: false, count: column.count + 1)
+      for code in 1...max(column.count, 1) where code <= column.count {
+        try? AttributeSchema.forEachValue(column.text(code: UInt16(code))) {
+          if $0.equals(attribute.key.rawSpan) { matching[code] = true }
+        }
+      }
+      keep(&selection, block) { matching[Int(column.code($0))] }
+    }
+    if let id {
+      keep(&selection, block) { row in
+        guard let ids = block.ids, ids.hasValue(row) else { return false }
+        return ids.bytes(row).equals(id.bytes.rawSpan)
+      }
+    }
+    return finish(selection, block, range, control, firstSequence)
+  }
+
+  /// Keeps the rows that have one of a condition's keys.
+  /// - Returns: Whether any can.
+  private func narrow(
+    _ selection: inout [Int32]?, _ condition: TextCondition, _ block: DecodedBlock
+  ) -> Bool {
+    var found: [(column: TextColumn, codes: [UInt16])] = []
+    for id in condition.columns {
+      guard let column = block.text(id) else { continue }
+      let codes = condition.keys.compactMap { key in column.code(of: key.rawSpan) }
+      if !codes.isEmpty { found.append((column, codes)) }
+    }
+    guard let first = found.first else { return false }
+    if found.count == 1, first.codes.count == 1 {
+      let (column, code) = (first.column, first.codes[0])
+      keep(&selection, block) { column.code($0) == code }
+    } else {
+      keep(&selection, block) { row in
+        found.contains { $0.codes.contains($0.column.code(row)) }
+      }
+    }
+    return true
+  }
+
+  @inline(__always)
+  private func keep(
+    _ selection: inout [Int32]?, _ block: DecodedBlock, _ matches: (Int) -> Bool
+  ) {
+    if let current = selection {
+      selection = current.filter { matches(Int($0)) }
+      return
+    }
+    var rows: [Int32] = []
+    for row in 0..<block.header.recordCount where matches(row) { rows.append(Int32(row)) }
+    selection = rows
+  }
+
+  /// Leaves out control records, other times, and what has been removed.
+  private func finish(
+    _ selection: [Int32]?, _ block: DecodedBlock, _ range: ClosedRange<Int64>,
+    _ control: ControlState, _ firstSequence: UInt64
+  ) -> [Int32] {
+    let header = block.header
+    let isWhole =
+      header.eventCount == header.recordCount && header.firstSequence >= firstSequence
+      && range.contains(header.minimumTimestamp) && range.contains(header.maximumTimestamp)
+    let mayBeRemoved =
+      header.firstSequence < control.dropped.below
+      || control.cuts.contains { $0.sequence > header.firstSequence }
+    let rows = selection ?? (0..<Int32(header.recordCount)).map { $0 }
+    if isWhole && !mayBeRemoved { return rows }
+    return rows.filter { row in
+      let row = Int(row)
+      let timestamp = block.timestamps[row]
+      let sequence = block.sequence(row)
+      return sequence >= firstSequence && range.contains(timestamp) && block.recordType(row) == 0
+        && !(mayBeRemoved && control.isRemoved(timestamp: timestamp, sequence: sequence))
+    }
+  }
+}

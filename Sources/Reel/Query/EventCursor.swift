@@ -1,0 +1,142 @@
+/// Answers a query event by event, in order, in bounded memory.
+///
+/// It is a merge that opens what it needs when it needs it: segments become blocks, blocks become
+/// matching rows, and whatever comes first in the order is taken next. So a query with a limit reads
+/// little, and one without streams. Where so many blocks overlap in time that their rows cannot be
+/// held at once, as in shuffled input, it goes over the candidates in several passes
+/// (``PassMerge``). A cursor belongs to one task; the recording may be written to meanwhile, and the
+/// answer is that of the moment when the cursor was made.
+public final class EventCursor {
+  private let snapshot: Snapshot
+  private let sources: QuerySources
+  private let isDescending: Bool
+  private var heap = MergeHeap()
+  private var openByteCount = 0
+  private var passes: PassMerge?
+  private var rest: Int?
+  private var lastEmitted: MergeKey?
+  private var lastFrame: (block: DecodedBlock, index: Int, frame: PayloadFrame)?
+
+  /// What the answer lacks, as far as it has been given.
+  public private(set) var completeness: Completeness
+  /// What it took so far.
+  public var cost: QueryCost { sources.cost }
+  /// The place of the last event given: a query ``Query/after`` it goes on there.
+  public private(set) var position: Query.Position?
+
+  /// Bytes of blocks that a merge holds open; beyond, passes are made.
+  static let openByteLimit = 24 << 20
+
+  init(
+    _ query: Query, limit: Int?, snapshot: Snapshot, cache: ReadCache
+  ) throws(ReelError) {
+    if let limit, limit < 0 {
+      throw .invalidArgument("the limit is \(limit); it must be 0 or more, or nothing for all")
+    }
+    self.snapshot = snapshot
+    isDescending = query.order == .descending
+    rest = limit
+    let filter = try BlockFilter(query, schema: snapshot.control.attributes)
+    sources = QuerySources(
+      filter: filter, snapshot: snapshot, cache: cache, isDescending: isDescending,
+      after: query.after)
+    completeness = Self.completeness(query, snapshot)
+    for segment in sources.segments() { heap.push(segment) }
+    for block in sources.buffered() { heap.push(block) }
+  }
+
+  private static func completeness(_ query: Query, _ snapshot: Snapshot) -> Completeness {
+    var completeness = Completeness()
+    for gap in snapshot.control.gaps
+    where gap.to >= query.from.nanoseconds && gap.from <= query.to.nanoseconds {
+      completeness.droppedEventCount += gap.eventCount
+    }
+    completeness.removedEventCount = snapshot.control.dropped.eventCount
+    completeness.isCut = snapshot.control.cuts.contains { cut in
+      cut.before.map { $0 > query.from.nanoseconds } ?? true
+    }
+    completeness.missing = snapshot.missing
+    for segment in snapshot.segments { completeness.damages += segment.damages }
+    return completeness
+  }
+
+  /// The next event, or nothing after the last.
+  ///
+  /// - Throws: ``ReelError/io(_:)``. A damaged block is no error: it is left out and reported in
+  ///   ``completeness``.
+  public func next() throws(ReelError) -> EventView? {
+    if let rest, rest <= 0 {
+      if !completeness.isLimited, try nextRow() != nil { completeness.isLimited = true }
+      return nil
+    }
+    while let row = try nextRow() {
+      do {
+        let view = try view(row)
+        rest = rest.map { $0 - 1 }
+        position = view.position
+        return view
+      } catch .corrupted(let corruption) {
+        // The attributes are whole and the payload is not: the event cannot be given.
+        report(corruption)
+      }
+    }
+    return nil
+  }
+
+  /// The rows of the answer without their payloads, for counting.
+  func nextRow() throws(ReelError) -> MergeRow? {
+    if let passes {
+      let row = try passes.next()
+      for damage in sources.takeDamages() { report(damage) }
+      return row
+    }
+    while let top = heap.first {
+      switch top.content {
+      case .segment(let segment):
+        heap.removeFirst()
+        for item in try sources.expand(segment) { heap.push(item) }
+      case .block(let candidate):
+        heap.removeFirst()
+        guard let run = try sources.run(candidate, after: lastEmitted) else { break }
+        openByteCount += run.byteCount
+        heap.push(run.item(isDescending))
+        if openByteCount > Self.openByteLimit { return try startPasses() }
+      case .run(let run):
+        let row = run.row
+        lastEmitted = row.key
+        if run.advance() {
+          heap.replaceFirst(run.item(isDescending))
+        } else {
+          heap.removeFirst()
+          openByteCount -= run.byteCount
+        }
+        return row
+      }
+      for damage in sources.takeDamages() { report(damage) }
+    }
+    return nil
+  }
+
+  /// Gives up the merge: everything after the last event given is gone over in passes.
+  private func startPasses() throws(ReelError) -> MergeRow? {
+    heap = MergeHeap()
+    passes = PassMerge(sources: sources, after: lastEmitted, limit: rest.map { $0 + 1 })
+    return try nextRow()
+  }
+
+  private func report(_ damage: Corruption) {
+    if !completeness.damages.contains(damage) { completeness.damages.append(damage) }
+  }
+
+  private func view(_ row: MergeRow) throws(ReelError) -> EventView {
+    let block = try sources.complete(row)
+    let known = lastFrame.flatMap { $0.block === block ? $0 : nil }
+    let view = try EventView(
+      block: block, row: row.row, sequence: row.key.sequence, runID: row.runID,
+      schema: snapshot.control.attributes, frame: known?.frame, knownIndex: known?.index ?? 0)
+    if let frame = view.frame, frame !== known?.frame, let place = block.payloadPlace(row.row) {
+      lastFrame = (block, place.frame, frame)
+    }
+    return view
+  }
+}

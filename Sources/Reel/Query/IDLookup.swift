@@ -1,0 +1,169 @@
+/// Finds one event by its id or sequence number.
+struct IDLookup {
+  private let snapshot: Snapshot
+  private let cache: ReadCache
+
+  init(snapshot: Snapshot, cache: ReadCache) {
+    self.snapshot = snapshot
+    self.cache = cache
+  }
+
+  /// The event with `id` that arrived last.
+  func find(_ id: EventID) throws(ReelError) -> EventView? {
+    if let view = try inBuffer(id) { return view }
+    var cost = QueryCost()
+    let hash = keyHash(id.bytes.rawSpan)
+    for segment in snapshot.segments.reversed() where segment.summary.eventCount > 0 {
+      if let view = try inSegment(id, hash, segment, &cost) { return view }
+    }
+    // An id of the store's form belongs to the event it names, unless a caller took it before.
+    if let (runID, sequence) = id.generatedParts, let view = try find(sequence),
+      view.hasGeneratedID, view.runID == runID
+    {
+      return view
+    }
+    return nil
+  }
+
+  private func inBuffer(_ id: EventID) throws(ReelError) -> EventView? {
+    for block in snapshot.buffered.reversed() {
+      guard let row = lastRow(of: id, in: block), block.sequence(row) >= snapshot.firstBufferedSequence
+      else { continue }
+      return try view(block, row)
+    }
+    return nil
+  }
+
+  /// The last row with `id` that has not been removed.
+  private func lastRow(of id: EventID, in block: DecodedBlock) -> Int? {
+    let bytes = id.bytes
+    guard let ids = block.ids, let row = ids.lastRow(of: bytes.rawSpan) else { return nil }
+    if !snapshot.control.isRemoved(
+      timestamp: block.timestamps[row], sequence: block.sequence(row))
+    {
+      return row
+    }
+    var earlier = row - 1
+    while earlier >= 0 {
+      if ids.hasValue(earlier), ids.bytes(earlier).equals(bytes.rawSpan),
+        !snapshot.control.isRemoved(
+          timestamp: block.timestamps[earlier], sequence: block.sequence(earlier))
+      {
+        return earlier
+      }
+      earlier -= 1
+    }
+    return nil
+  }
+
+  private func inSegment(
+    _ id: EventID, _ hash: UInt64, _ segment: ReadableSegment, _ cost: inout QueryCost
+  ) throws(ReelError) -> EventView? {
+    do {
+      let file = try cache.file(segment.firstSequence, name: segment.name)
+      let directory = try segment.directory(file, cache: cache, cost: &cost)
+      let ordinals = try ordinals(hash, file, directory, &cost)
+      for ordinal in ordinals.reversed() {
+        let block = try cache.block(
+          directory.blocks[ordinal], of: file, wanted: .all, cost: &cost)
+        if let row = lastRow(of: id, in: block) { return try view(block, row) }
+      }
+      return nil
+    } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
+      return nil  // retention removed the segment meanwhile
+    } catch .corrupted(let corruption) {
+      if case .unreadable = segment.form { return nil }
+      throw .corrupted(corruption)
+    }
+  }
+
+  /// The blocks that may have the id, ascending: those that an index names, and those without one.
+  private func ordinals(
+    _ hash: UInt64, _ file: SegmentFile, _ directory: Directory, _ cost: inout QueryCost
+  ) throws(ReelError) -> [Int] {
+    var ordinals: [Int] = []
+    var covered = 0
+    for part in directory.indexes {
+      covered = max(covered, part.blocks.upperBound)
+      guard part.column == .id else { continue }
+      guard part.byteCount > 0,
+        let index = try? cache.fingerprints(part, of: file, cost: &cost)
+      else {
+        ordinals += part.blocks
+        continue
+      }
+      ordinals += index.blocks(hash).map { $0 + part.blocks.lowerBound }
+    }
+    return ordinals + Array(covered..<directory.blocks.count)
+  }
+
+  /// The event with a sequence number.
+  func find(_ sequence: UInt64) throws(ReelError) -> EventView? {
+    for block in snapshot.buffered
+    where (block.header.firstSequence...block.header.lastSequence).contains(sequence) {
+      return try event(block, sequence)
+    }
+    var low = 0
+    var high = snapshot.segments.count
+    while low < high {
+      let middle = (low + high) / 2
+      if snapshot.segments[middle].firstSequence <= sequence { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0 else { return nil }
+    let segment = snapshot.segments[low - 1]
+    guard sequence < segment.summary.nextSequence else { return nil }
+    var cost = QueryCost()
+    do {
+      let file = try cache.file(segment.firstSequence, name: segment.name)
+      let directory = try segment.directory(file, cache: cache, cost: &cost)
+      guard
+        let entry = directory.blocks.first(where: {
+          $0.firstSequence <= sequence && sequence <= $0.lastSequence
+        })
+      else { return nil }
+      return try event(
+        try cache.block(entry, of: file, wanted: .all, cost: &cost), sequence)
+    } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
+      return nil
+    }
+  }
+
+  private func event(_ block: DecodedBlock, _ sequence: UInt64) throws(ReelError) -> EventView? {
+    let row = Int(sequence - block.header.firstSequence)
+    guard block.recordType(row) == 0,
+      !snapshot.control.isRemoved(timestamp: block.timestamps[row], sequence: sequence)
+    else { return nil }
+    return try view(block, row)
+  }
+
+  private func view(_ block: DecodedBlock, _ row: Int) throws(ReelError) -> EventView {
+    try EventView(
+      block: block, row: row, sequence: block.sequence(row), runID: block.header.runID,
+      schema: snapshot.control.attributes)
+  }
+}
+
+extension ReadableSegment {
+  /// Where its blocks are.
+  func directory(
+    _ file: SegmentFile, cache: ReadCache, cost: inout QueryCost
+  ) throws(ReelError) -> Directory {
+    switch form {
+    case .scanned(let directory, _): return directory
+    case .unreadable(let corruption): throw .corrupted(corruption)
+    case .complete(let trailer):
+      do {
+        return try cache.directory(trailer, of: file, cost: &cost)
+      } catch .corrupted {
+        let scan = try SegmentScanner(file, byteCount: byteCount, check: .headers).scan()
+        return Directory(blocks: scan.blocks)
+      }
+    }
+  }
+
+  func blocks(
+    _ file: SegmentFile, cache: ReadCache, cost: inout QueryCost
+  ) throws(ReelError) -> [DirectoryEntry] {
+    try directory(file, cache: cache, cost: &cost).blocks
+  }
+}

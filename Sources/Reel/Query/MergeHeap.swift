@@ -1,0 +1,133 @@
+/// The order of answers: timestamp, then arrival.
+struct MergeKey: Comparable, Hashable, Sendable {
+  var timestamp: Int64
+  var sequence: UInt64
+
+  static func < (a: MergeKey, b: MergeKey) -> Bool {
+    a.timestamp != b.timestamp ? a.timestamp < b.timestamp : a.sequence < b.sequence
+  }
+}
+
+/// One matching row.
+struct MergeRow {
+  var key: MergeKey
+  var block: DecodedBlock
+  var row: Int
+  /// Where the block is from, to decode more of it; nothing for one in memory.
+  var origin: BlockOrigin?
+  var runID: UInt64
+}
+
+/// A block's place in a segment.
+struct BlockOrigin {
+  var segment: ReadableSegment
+  var entry: DirectoryEntry
+}
+
+/// The matching rows of one block, in the order of the answer.
+final class MergeRun {
+  let block: DecodedBlock
+  private let origin: BlockOrigin?
+  let rows: [Int32]
+  private var index = 0
+
+  init(block: DecodedBlock, origin: BlockOrigin?, rows: [Int32]) {
+    self.block = block
+    self.origin = origin
+    self.rows = rows
+  }
+
+  var byteCount: Int { block.byteCount + block.header.rawByteCount + rows.count * 4 }
+
+  var key: MergeKey {
+    let row = Int(rows[index])
+    return MergeKey(timestamp: block.timestamps[row], sequence: block.sequence(row))
+  }
+
+  var row: MergeRow {
+    MergeRow(
+      key: key, block: block, row: Int(rows[index]), origin: origin, runID: block.header.runID)
+  }
+
+  /// Goes to the next row; false after the last.
+  func advance() -> Bool {
+    index += 1
+    return index < rows.count
+  }
+
+  func item(_ isDescending: Bool) -> MergeItem {
+    MergeItem(key: key, isDescending: isDescending, content: .run(self))
+  }
+}
+
+/// What the merge has not taken yet: the key is the first that its rows can have.
+struct MergeItem {
+  enum Content {
+    case segment(ReadableSegment)
+    case block(BlockCandidate)
+    case run(MergeRun)
+  }
+
+  var key: MergeKey
+  var isDescending: Bool
+  var content: Content
+
+  /// Whether this comes before `other`. What is not opened goes first among equals: a row with the
+  /// same key may be in it.
+  func precedes(_ other: MergeItem) -> Bool {
+    if key != other.key { return isDescending ? other.key < key : key < other.key }
+    return rank < other.rank
+  }
+
+  private var rank: Int {
+    switch content {
+    case .segment: 0
+    case .block: 1
+    case .run: 2
+    }
+  }
+}
+
+/// A block that may have matches and is not decoded yet.
+enum BlockCandidate {
+  case stored(BlockOrigin)
+  case memory(DecodedBlock)
+}
+
+/// A binary heap of what the merge has before it.
+struct MergeHeap {
+  private var items: [MergeItem] = []
+
+  var first: MergeItem? { items.first }
+
+  mutating func push(_ item: MergeItem) {
+    items.append(item)
+    var child = items.count - 1
+    while child > 0 {
+      let parent = (child - 1) / 2
+      guard items[child].precedes(items[parent]) else { return }
+      items.swapAt(child, parent)
+      child = parent
+    }
+  }
+
+  mutating func removeFirst() {
+    let last = items.removeLast()
+    if !items.isEmpty { replaceFirst(last) }
+  }
+
+  mutating func replaceFirst(_ item: MergeItem) {
+    items[0] = item
+    var parent = 0
+    while true {
+      var least = parent
+      for child in [2 * parent + 1, 2 * parent + 2]
+      where child < items.count && items[child].precedes(items[least]) {
+        least = child
+      }
+      guard least != parent else { return }
+      items.swapAt(parent, least)
+      parent = least
+    }
+  }
+}

@@ -1,0 +1,209 @@
+/// Where the rows of one query come from: its filter applied to the segments and buffered blocks of
+/// one snapshot, with the damage met and the reading done.
+final class QuerySources {
+  let filter: BlockFilter
+  let snapshot: Snapshot
+  private let cache: ReadCache
+  private let isDescending: Bool
+  /// What the query goes on after.
+  private let after: MergeKey?
+  private(set) var cost = QueryCost()
+  private var damages: [Corruption] = []
+
+  init(
+    filter: BlockFilter, snapshot: Snapshot, cache: ReadCache, isDescending: Bool,
+    after: Query.Position?
+  ) {
+    self.filter = filter
+    self.snapshot = snapshot
+    self.cache = cache
+    self.isDescending = isDescending
+    self.after = after.map {
+      MergeKey(timestamp: $0.timestamp.nanoseconds, sequence: $0.sequenceNumber.rawValue)
+    }
+    cost.segmentCount = snapshot.segments.count
+  }
+
+  func takeDamages() -> [Corruption] {
+    guard !damages.isEmpty else { return [] }
+    defer { damages = [] }
+    return damages
+  }
+
+  /// Notes damage that somebody else met.
+  func note(_ damage: Corruption) { damages.append(damage) }
+
+  func countPass() { cost.passCount += 1 }
+
+  /// The time range, narrowed by where the query goes on.
+  var range: ClosedRange<Int64>? {
+    guard !filter.isImpossible, let range = filter.timestamps else { return nil }
+    guard let after else { return range }
+    let lower = isDescending ? range.lowerBound : max(range.lowerBound, after.timestamp)
+    let upper = isDescending ? min(range.upperBound, after.timestamp) : range.upperBound
+    return lower <= upper ? lower...upper : nil
+  }
+
+  /// Whether `key` comes after `last` in the order of the answer.
+  func isAfter(_ key: MergeKey, _ last: MergeKey) -> Bool {
+    isDescending ? key < last : last < key
+  }
+
+  /// The segments that may have matches.
+  func segments() -> [MergeItem] {
+    guard let range else { return [] }
+    return snapshot.segments.compactMap { segment in
+      let summary = segment.summary
+      guard summary.eventCount > 0, summary.minimumTimestamp <= range.upperBound,
+        summary.maximumTimestamp >= range.lowerBound,
+        summary.nextSequence > snapshot.control.dropped.below
+      else { return nil }
+      return item(
+        .segment(segment), summary.minimumTimestamp, summary.maximumTimestamp,
+        summary.firstSequence, summary.nextSequence)
+    }
+  }
+
+  /// The blocks in memory that may have matches.
+  func buffered() -> [MergeItem] {
+    guard let range else { return [] }
+    return snapshot.buffered.compactMap { block in
+      let header = block.header
+      guard header.overlaps(range) else { return nil }
+      return item(
+        .block(.memory(block)), header.minimumTimestamp, header.maximumTimestamp,
+        header.firstSequence, header.lastSequence)
+    }
+  }
+
+  private func item(
+    _ content: MergeItem.Content, _ minimum: Int64, _ maximum: Int64, _ first: UInt64,
+    _ last: UInt64
+  ) -> MergeItem {
+    let key =
+      isDescending
+      ? MergeKey(timestamp: maximum, sequence: last)
+      : MergeKey(timestamp: minimum, sequence: first)
+    return MergeItem(key: key, isDescending: isDescending, content: content)
+  }
+
+  /// The blocks of a segment that may have matches.
+  func expand(_ segment: ReadableSegment) throws(ReelError) -> [MergeItem] {
+    guard let range else { return [] }
+    cost.segmentsOpened += 1
+    do {
+      let file = try cache.file(segment.firstSequence, name: segment.name)
+      let directory = try directory(of: segment, file)
+      cost.blockCount += directory.blocks.count
+      let ordinals = try Candidates(filter: filter, cache: cache).ordinals(
+        of: file, directory, cost: &cost)
+      return ordinals.compactMap { ordinal in
+        let entry = directory.blocks[ordinal]
+        guard entry.overlaps(range) else { return nil }
+        return item(
+          .block(.stored(BlockOrigin(segment: segment, entry: entry))), entry.minimumTimestamp,
+          entry.maximumTimestamp, entry.firstSequence, entry.lastSequence)
+      }
+    } catch {
+      try tolerate(error, segment)
+      return []
+    }
+  }
+
+  /// The directory of a segment, walked over when its frame is damaged.
+  func directory(
+    of segment: ReadableSegment, _ file: SegmentFile
+  ) throws(ReelError) -> Directory {
+    try segment.directory(file, cache: cache, cost: &cost)
+  }
+
+  /// The matching rows of a block, in the order of the answer; nothing when there is none.
+  ///
+  /// - Parameter last: Only rows after this one.
+  func run(_ candidate: BlockCandidate, after last: MergeKey?) throws(ReelError) -> MergeRun? {
+    guard let range else { return nil }
+    switch candidate {
+    case .memory(let block):
+      return run(
+        block, origin: nil, range: range, firstSequence: snapshot.firstBufferedSequence,
+        after: last)
+    case .stored(let origin):
+      guard let block = try decode(origin, filter.columns) else { return nil }
+      return run(block, origin: origin, range: range, firstSequence: 0, after: last)
+    }
+  }
+
+  /// A block of a segment with `wanted` columns; nothing when it is damaged or gone.
+  func decode(_ origin: BlockOrigin, _ wanted: ColumnSet) throws(ReelError) -> DecodedBlock? {
+    do {
+      let file = try cache.file(origin.segment.firstSequence, name: origin.segment.name)
+      return try cache.block(origin.entry, of: file, wanted: wanted, cost: &cost)
+    } catch {
+      try tolerate(error, origin.segment)
+      return nil
+    }
+  }
+
+  private func run(
+    _ block: DecodedBlock, origin: BlockOrigin?, range: ClosedRange<Int64>,
+    firstSequence: UInt64, after last: MergeKey?
+  ) -> MergeRun? {
+    cost.rowsExamined += block.header.recordCount
+    var rows = filter.rows(
+      of: block, range: range, control: snapshot.control, firstSequence: firstSequence)
+    for limit in [after, last] {
+      guard let limit else { continue }
+      rows = rows.filter { row in
+        let key = MergeKey(
+          timestamp: block.timestamps[Int(row)], sequence: block.sequence(Int(row)))
+        return isAfter(key, limit)
+      }
+    }
+    guard !rows.isEmpty else { return nil }
+    sort(&rows, block)
+    return MergeRun(block: block, origin: origin, rows: rows)
+  }
+
+  /// Brings rows, which are in order of arrival, into the order of the answer.
+  private func sort(_ rows: inout [Int32], _ block: DecodedBlock) {
+    let timestamps = block.timestamps
+    var isSorted = true
+    for index in 1..<max(rows.count, 1)
+    where timestamps[Int(rows[index - 1])] > timestamps[Int(rows[index])] {
+      isSorted = false
+      break
+    }
+    if !isSorted {
+      rows.sort { a, b in
+        let (first, second) = (timestamps[Int(a)], timestamps[Int(b)])
+        return first != second ? first < second : a < b
+      }
+    }
+    if isDescending { rows.reverse() }
+  }
+
+  /// The block of a row with all columns decoded.
+  func complete(_ row: MergeRow) throws(ReelError) -> DecodedBlock {
+    guard let origin = row.origin else { return row.block }
+    if row.block.decoded == .all { return row.block }
+    let file = try cache.file(origin.segment.firstSequence, name: origin.segment.name)
+    return try cache.block(origin.entry, of: file, wanted: .all, cost: &cost)
+  }
+
+  /// Goes on after damage, and after a file that retention removed meanwhile; other errors are
+  /// thrown.
+  private func tolerate(_ error: ReelError, _ segment: ReadableSegment) throws(ReelError) {
+    switch error {
+    case .corrupted(let corruption):
+      damages.append(corruption)
+    case .io(let failure) where failure.code == ErrorNumber.noEntry:
+      damages.append(
+        Corruption(
+          path: failure.path, bytes: 0..<segment.byteCount,
+          sequenceNumbers: segment.summary.recordCount == 0
+            ? nil : segment.firstSequence...(segment.summary.nextSequence - 1),
+          reason: "the segment was dropped while it was being read"))
+    default: throw error
+    }
+  }
+}

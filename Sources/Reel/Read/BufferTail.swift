@@ -1,0 +1,114 @@
+/// The content of a write-ahead buffer as blocks in memory, kept up to date step by step: so a query
+/// filters and merges what is not in a segment yet as it does everything else.
+struct BufferTail {
+  let name: String
+  private let file: any File
+  private var reader: BufferReader
+  private var builder: BlockBuilder
+  /// Whole blocks, and the last one, which is built anew when more records come.
+  private var whole: [DecodedBlock] = []
+  private var partial: DecodedBlock?
+  /// The records of the block that is being collected.
+  private var pending: [(bytes: [UInt8], sequence: UInt64)] = []
+  private var pendingByteCount = 0
+  private(set) var controlRecords: [(record: ControlRecord, sequence: UInt64)] = []
+
+  private static let blockByteCount = 64 << 10
+  private static let frameByteCount = 32 << 10
+
+  init(folder: any Folder, name: String) throws(ReelError) {
+    self.name = name
+    file = try folder.open(name, .read)
+    reader = try BufferReader(file: file)
+    builder = BlockBuilder(seed: 0)
+  }
+
+  var recording: RecordingID { reader.header.recording }
+  var byteCount: Int { BufferHeader.byteCount + reader.header.capacity }
+
+  /// The first sequence number that is held.
+  var firstSequence: UInt64? {
+    whole.first?.header.firstSequence ?? pending.first?.sequence
+  }
+
+  func progress() throws(ReelError) -> BufferProgress? { try reader.progress() }
+
+  /// Takes what has come since the last time and lets go of what is in segments.
+  ///
+  /// - Returns: The writer's progress from before the reading; nothing when the reading must be
+  ///   made again because the writer was faster.
+  mutating func refresh() throws(ReelError) -> BufferProgress? {
+    guard let progress = try reader.progress() else { return nil }
+    if progress.released > UInt64(reader.offset) {
+      // The writer has passed us: what we would read next is overwritten.
+      forgetAll()
+      reader = try BufferReader(file: file)
+    }
+    let runID = reader.header.runID
+    var taken: [(bytes: [UInt8], sequence: UInt64)] = []
+    let isSteady = try reader.read { record, sequence in
+      taken.append((record.bytes.copied(), sequence))
+    }
+    guard isSteady else {
+      forgetAll()
+      reader = try BufferReader(file: file)
+      return nil
+    }
+    for record in taken { take(record, runID: runID) }
+    whole.removeAll { $0.header.lastSequence < progress.nextSequence }
+    controlRecords.removeAll { $0.sequence < progress.nextSequence }
+    if let last = pending.last, last.sequence < progress.nextSequence { forgetPending() }
+    if partial == nil, !pending.isEmpty { partial = try build(runID: runID) }
+    return progress
+  }
+
+  private mutating func forgetAll() {
+    whole = []
+    controlRecords = []
+    forgetPending()
+  }
+
+  private mutating func forgetPending() {
+    pending = []
+    pendingByteCount = 0
+    partial = nil
+  }
+
+  private mutating func take(_ record: (bytes: [UInt8], sequence: UInt64), runID: UInt64) {
+    let bytes = record.bytes
+    if let view = try? RecordView(bytes.rawSpan), view.type != 0,
+      let control = try? ControlRecord(type: view.type, body: view.payload)
+    {
+      controlRecords.append((control, record.sequence))
+    }
+    pending.append(record)
+    pendingByteCount += record.bytes.count
+    partial = nil
+    if pendingByteCount >= Self.blockByteCount || pending.count == Limits.blockRecordCount,
+      let block = try? build(runID: runID)
+    {
+      whole.append(block)
+      forgetPending()
+    }
+  }
+
+  private mutating func build(runID: UInt64) throws(ReelError) -> DecodedBlock {
+    do throws(ByteReader.Malformed) {
+      for record in pending {
+        let bytes = record.bytes
+        builder.append(try RecordView(bytes.rawSpan), sequence: record.sequence, runID: runID)
+      }
+      let columns = builder.finish(frameByteCount: Self.frameByteCount)
+      return try DecodedBlock(
+        header: columns.header, attributes: columns.attributes, payloads: MemoryPayloads(columns),
+        wanted: .all)
+    } catch {
+      throw .corrupted(Corruption(path: file.path, bytes: 0..<0, reason: error.reason))
+    }
+  }
+
+  /// The blocks that have records from `sequence` on.
+  func blocks(from sequence: UInt64) -> [DecodedBlock] {
+    (whole + (partial.map { [$0] } ?? [])).filter { $0.header.lastSequence >= sequence }
+  }
+}

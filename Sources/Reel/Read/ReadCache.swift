@@ -1,0 +1,112 @@
+/// What a recording's readers share: open segment files, decoded blocks, directories and indexes, each
+/// bounded. Everything in it can be read again from the files.
+final class ReadCache: Sendable {
+  private enum Key: Hashable {
+    case block(segment: UInt64, offset: Int)
+    case directory(segment: UInt64)
+    case index(segment: UInt64, offset: Int)
+  }
+
+  private enum Value {
+    case block(DecodedBlock)
+    case directory(Directory)
+    case postings(PostingIndex)
+    case fingerprints(FingerprintIndex)
+  }
+
+  private let folder: any Folder
+  private let lock = Lock()
+  private nonisolated(unsafe) var contents: LeastRecentlyUsed<Key, Value>
+  private nonisolated(unsafe) var files: LeastRecentlyUsed<UInt64, SegmentFile>
+
+  init(folder: any Folder, configuration: RecordingConfiguration) {
+    self.folder = folder
+    unsafe contents = LeastRecentlyUsed(capacity: configuration.cacheByteCount)
+    unsafe files = LeastRecentlyUsed(capacity: configuration.openFileCount)
+  }
+
+  /// The bytes that cached blocks and indexes take.
+  var byteCount: Int { lock.withLock { unsafe contents.byteCount } }
+
+  private func find(_ key: Key) -> Value? { lock.withLock { unsafe contents.value(for: key) } }
+
+  private func keep(_ value: Value, _ key: Key, byteCount: Int) {
+    lock.withLock { unsafe contents.insert(value, for: key, byteCount: byteCount) }
+  }
+
+  /// The open file of a segment.
+  /// - Parameter name: Of the file; a lone segment may have any.
+  func file(_ segment: UInt64, name: String) throws(ReelError) -> SegmentFile {
+    if let file = lock.withLock({ unsafe files.value(for: segment) }) { return file }
+    let file = try SegmentFile(file: try folder.open(name, .read))
+    lock.withLock { unsafe files.insert(file, for: segment, byteCount: 1) }
+    return file
+  }
+
+  /// A block with `wanted` columns.
+  func block(
+    _ entry: DirectoryEntry, of file: SegmentFile, wanted: ColumnSet, cost: inout QueryCost
+  ) throws(ReelError) -> DecodedBlock {
+    let key = Key.block(segment: file.firstSequence, offset: entry.offset)
+    var block: DecodedBlock
+    if case .block(let cached)? = find(key) {
+      if cached.decoded.isSuperset(of: wanted) { return cached }
+      do throws(ByteReader.Malformed) {
+        block = try cached.decoding(wanted)
+      } catch {
+        throw file.corrupted(entry, error.reason)
+      }
+    } else {
+      block = try file.block(entry, wanted: wanted)
+      cost.bytesRead += entry.byteCount
+    }
+    cost.blocksDecoded += 1
+    keep(.block(block), key, byteCount: block.byteCount + block.header.rawByteCount)
+    return block
+  }
+
+  func directory(
+    _ trailer: Trailer, of file: SegmentFile, cost: inout QueryCost
+  ) throws(ReelError) -> Directory {
+    let key = Key.directory(segment: file.firstSequence)
+    if case .directory(let directory)? = find(key) { return directory }
+    let directory = try file.directory(trailer)
+    cost.bytesRead += trailer.directoryByteCount
+    keep(
+      .directory(directory), key,
+      byteCount: directory.blocks.count * MemoryLayout<DirectoryEntry>.stride + 256)
+    return directory
+  }
+
+  func postings(
+    _ part: IndexPart, of file: SegmentFile, cost: inout QueryCost
+  ) throws(ReelError) -> PostingIndex {
+    let key = Key.index(segment: file.firstSequence, offset: part.offset)
+    if case .postings(let index)? = find(key) { return index }
+    let raw = try file.indexContent(part)
+    cost.bytesRead += part.byteCount
+    do throws(ByteReader.Malformed) {
+      let index = try PostingIndex(decoding: raw.rawSpan, blockCount: part.blocks.count)
+      keep(.postings(index), key, byteCount: index.byteCount)
+      return index
+    } catch {
+      throw file.corrupted(part.offset..<(part.offset + part.byteCount), error.reason)
+    }
+  }
+
+  func fingerprints(
+    _ part: IndexPart, of file: SegmentFile, cost: inout QueryCost
+  ) throws(ReelError) -> FingerprintIndex {
+    let key = Key.index(segment: file.firstSequence, offset: part.offset)
+    if case .fingerprints(let index)? = find(key) { return index }
+    let raw = try file.indexContent(part)
+    cost.bytesRead += part.byteCount
+    do throws(ByteReader.Malformed) {
+      let index = try FingerprintIndex(decoding: raw, blockCount: part.blocks.count)
+      keep(.fingerprints(index), key, byteCount: index.byteCount)
+      return index
+    } catch {
+      throw file.corrupted(part.offset..<(part.offset + part.byteCount), error.reason)
+    }
+  }
+}

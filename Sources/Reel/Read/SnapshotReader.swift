@@ -1,0 +1,279 @@
+/// Keeps a snapshot of a recording up to date from its files, without ever writing to them.
+///
+/// While a writer goes on, a refresh reads in this order: the buffer's progress, the buffer's frames,
+/// the segments, the progress again. Blocks are written before the buffer's room is released, so
+/// what has left the buffer is found in the segments, and sequence numbers must join; where they do
+/// not, the reading is made again. Normative: format-spec.md, "Reading a live recording".
+struct SnapshotReader {
+  private let folder: any Folder
+  private let clock: any Clock
+  private(set) var snapshot = Snapshot()
+  private var listed: (modification: Int64, isSettled: Bool)?
+  private var files = RecordingFiles([])
+  private var tail: BufferTail?
+  /// The control state of the newest segment's head and the blocks walked over so far.
+  private var segmentControl = ControlState()
+  private var controlSegment: UInt64 = 0
+  private var controlEnd = 0
+
+  /// A folder's time of change is no proof within this long of a change: the clock of a file system
+  /// ticks slower than files come and go.
+  private static let settlingTime: Int64 = 50_000_000
+  private static let maximumAttempts = 200
+
+  init(folder: any Folder, clock: any Clock) {
+    self.folder = folder
+    self.clock = clock
+  }
+
+  /// Brings the snapshot up to date: it has every event whose append returned before this call.
+  ///
+  /// - Throws: ``ReelError/notFound(path:)`` when there is no recording, ``ReelError/io(_:)``.
+  /// - Complexity: Two system calls when nothing has changed; else by what is new.
+  mutating func refresh() throws(ReelError) {
+    for attempt in 0..<Self.maximumAttempts {
+      do {
+        if try refreshOnce(acceptsGap: attempt + 1 == Self.maximumAttempts) { return }
+      } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
+        // A file went while we looked: list again.
+      }
+      listed = nil
+    }
+  }
+
+  private mutating func refreshOnce(acceptsGap: Bool) throws(ReelError) -> Bool {
+    let before = listed
+    try listIfChanged()
+    let isUnchanged = before != nil && listed?.modification == before?.modification
+    if let bufferName = files.buffers.last.map(FileName.buffer(firstSequence:)) {
+      if tail?.name != bufferName {
+        tail = try BufferTail(folder: folder, name: bufferName)
+      }
+    } else {
+      tail = nil
+    }
+    guard var tail else {
+      if isUnchanged && snapshot.recording != nil && snapshot.buffered.isEmpty { return true }
+      try refreshSegments(active: nil)
+      finish(tail: nil)
+      return true
+    }
+    self.tail = nil
+    defer { self.tail = tail }
+    guard let progress = try tail.refresh() else { return false }
+    try refreshSegments(active: progress)
+    guard let after = try tail.progress() else { return false }
+    let next = snapshot.segments.last?.summary.nextSequence ?? 1
+    if let first = tail.firstSequence, first > next {
+      // The segments end before the buffer begins: blocks were written meanwhile, or this is a copy.
+      if !acceptsGap && after != progress { return false }
+      if !acceptsGap {
+        listed = nil
+        return false
+      }
+    }
+    finish(tail: tail)
+    return true
+  }
+
+  private mutating func listIfChanged() throws(ReelError) {
+    let modification = try folder.modificationTime()
+    if let listed, listed.isSettled, listed.modification == modification { return }
+    let now = clock.wall()
+    files = RecordingFiles(try folder.list())
+    guard files.isRecording else { throw .notFound(path: folder.path) }
+    let age = now.subtractingReportingOverflow(modification)
+    listed = (modification, !age.overflow && age.partialValue > Self.settlingTime)
+  }
+
+  /// Assembles the snapshot from the segments and the buffer's tail.
+  private mutating func finish(tail: BufferTail?) {
+    let next = snapshot.segments.last?.summary.nextSequence ?? 1
+    snapshot.missing = []
+    for (earlier, later) in zip(snapshot.segments, snapshot.segments.dropFirst())
+    where earlier.summary.nextSequence < later.firstSequence {
+      snapshot.missing.append(earlier.summary.nextSequence...(later.firstSequence - 1))
+    }
+    snapshot.control = segmentControl
+    snapshot.firstBufferedSequence = next
+    guard let tail else {
+      snapshot.buffered = []
+      snapshot.bufferByteCount = 0
+      return
+    }
+    snapshot.buffered = tail.blocks(from: next)
+    snapshot.bufferByteCount = tail.byteCount
+    snapshot.recording = snapshot.recording ?? tail.recording
+    if let first = snapshot.buffered.first?.header.firstSequence, first > next {
+      snapshot.missing.append(next...(first - 1))
+      snapshot.firstBufferedSequence = first
+    }
+    for (record, sequence) in tail.controlRecords where sequence >= next {
+      snapshot.control.apply(record, sequence: sequence)
+    }
+  }
+
+  // MARK: Segments
+
+  private mutating func refreshSegments(active: BufferProgress?) throws(ReelError) {
+    let known = snapshot.segments
+    var next = 0
+    var segments: [ReadableSegment] = []
+    for sequence in files.segments {
+      while next < known.count, known[next].firstSequence < sequence { next += 1 }
+      let old = next < known.count && known[next].firstSequence == sequence ? known[next] : nil
+      if let old, old.isSealed {
+        segments.append(old)
+        continue
+      }
+      segments.append(
+        try readable(sequence, old, active: active, isLast: sequence == files.segments.last))
+    }
+    snapshot.segments = segments
+    try refreshControl()
+  }
+
+  /// A segment that is new or may have grown.
+  private mutating func readable(
+    _ sequence: UInt64, _ old: ReadableSegment?, active: BufferProgress?, isLast: Bool
+  ) throws(ReelError) -> ReadableSegment {
+    let name = FileName.segment(firstSequence: sequence)
+    if let old, isLast, let active, active.segment == sequence,
+      case .scanned(_, let end) = old.form, UInt64(end) >= active.segmentByteCount
+    {
+      return old
+    }
+    let file = try folder.open(name, .read)
+    var byteCount = try file.byteCount()
+    if let active, active.segment == sequence, isLast {
+      // What lies behind is being written at this moment.
+      byteCount = min(byteCount, Int(active.segmentByteCount))
+    }
+    return try Self.readable(
+      file, name: name, expected: sequence, byteCount: byteCount, old: old,
+      recording: &snapshot.recording)
+  }
+
+  /// Reads what a snapshot needs of one segment file.
+  ///
+  /// - Parameter expected: The first sequence number in the name; nothing for a lone file.
+  static func readable(
+    _ file: any File, name: String, expected: UInt64?, byteCount: Int, old: ReadableSegment?,
+    recording: inout RecordingID?
+  ) throws(ReelError) -> ReadableSegment {
+    do throws(ReelError) {
+      let segment = try SegmentFile(file: file)
+      guard expected == nil || segment.firstSequence == expected,
+        recording == nil || recording == segment.header.binding.recording
+      else {
+        throw ReelError.corrupted(
+          Corruption(
+            path: file.path, bytes: 0..<SegmentHeader.byteCount,
+            reason: "the segment belongs to another name or recording"))
+      }
+      recording = segment.header.binding.recording
+      if let trailer = try segment.trailer(endingAt: byteCount) {
+        return ReadableSegment(
+          name: name, summary: trailer.summary, byteCount: byteCount,
+          watermark: trailer.watermark, form: .complete(trailer))
+      }
+      return try scanned(segment, name: name, byteCount: byteCount, old: old)
+    } catch {
+      let corruption: Corruption
+      switch error {
+      case .corrupted(let found): corruption = found
+      case .notARecording(let path, let reason):
+        corruption = Corruption(path: path, bytes: 0..<byteCount, reason: reason)
+      default: throw error
+      }
+      guard let expected else { throw error }
+      return ReadableSegment(
+        name: name, summary: SegmentSummary(firstSequence: expected), byteCount: byteCount,
+        watermark: 0, form: .unreadable(corruption), damages: [corruption])
+    }
+  }
+
+  /// Walks over a segment, from where an earlier walk ended.
+  private static func scanned(
+    _ segment: SegmentFile, name: String, byteCount: Int, old: ReadableSegment?
+  ) throws(ReelError) -> ReadableSegment {
+    var directory = Directory()
+    var start: Int? = nil
+    var summary: SegmentSummary? = nil
+    var damages: [Corruption] = []
+    switch old?.form {
+    case .scanned(let known, let end)? where end <= byteCount:
+      directory = known
+      start = end
+      summary = old?.summary
+      damages = old?.damages ?? []
+    case .complete(let trailer)? where (old?.byteCount ?? 0) <= byteCount:
+      if let known = try? segment.directory(trailer) {
+        directory = known
+        start = old?.byteCount
+        summary = trailer.summary
+      }
+    default: break
+    }
+    let scan = try SegmentScanner(
+      segment, from: start, byteCount: byteCount, summary: summary, check: .headers
+    ).scan()
+    directory.blocks += scan.blocks
+    if let trailer = scan.trailer, let found = try? segment.directory(trailer) {
+      directory.indexes = found.indexes.filter { $0.blocks.upperBound <= directory.blocks.count }
+    }
+    damages += scan.damages
+    if case .torn(let corruption) = scan.ending { damages.append(corruption) }
+    return ReadableSegment(
+      name: name, summary: scan.summary, byteCount: byteCount,
+      watermark: max(scan.watermark, old?.watermark ?? 0),
+      form: .scanned(directory, end: scan.end), damages: damages)
+  }
+
+  // MARK: Control state
+
+  /// The state at the head of the newest segment that has one, and the control records since.
+  private mutating func refreshControl() throws(ReelError) {
+    guard let last = snapshot.segments.last else {
+      segmentControl = ControlState()
+      return
+    }
+    var start = snapshot.segments.count - 1
+    if last.firstSequence != controlSegment {
+      segmentControl = ControlState()
+      controlEnd = 0
+      while true {
+        if let state = try? open(snapshot.segments[start]).state() {
+          segmentControl = state
+          break
+        }
+        if start == 0 { break }
+        start -= 1
+      }
+      controlSegment = last.firstSequence
+    }
+    for segment in snapshot.segments[start...] { try applyControlRecords(of: segment) }
+  }
+
+  private mutating func applyControlRecords(of segment: ReadableSegment) throws(ReelError) {
+    if case .unreadable = segment.form { return }
+    let file = try open(segment)
+    let blocks: [DirectoryEntry]
+    switch segment.form {
+    case .complete(let trailer):
+      blocks = (try? file.directory(trailer))?.blocks ?? []
+    case .scanned(let directory, _): blocks = directory.blocks
+    case .unreadable: return
+    }
+    let isLast = segment.firstSequence == controlSegment
+    for entry in blocks where entry.eventCount < entry.recordCount {
+      guard !isLast || entry.offset >= controlEnd else { continue }
+      try? file.controlRecords(entry) { segmentControl.apply($0, sequence: $1) }
+    }
+    if isLast { controlEnd = blocks.last.map { $0.offset + $0.byteCount } ?? controlEnd }
+  }
+
+  private func open(_ segment: ReadableSegment) throws(ReelError) -> SegmentFile {
+    try SegmentFile(file: try folder.open(segment.name, .read))
+  }
+}

@@ -1,0 +1,182 @@
+/// The one writer of a recording.
+///
+/// An event's way: ``append(_:)-(Event)`` encodes it into the write-ahead buffer (`Append/`,
+/// `Buffer/`), the flusher turns records into blocks (`Append/Flusher.swift`, `Block/`), blocks go to
+/// the active segment (`Segment/`), which is sealed with its indexes (`Index/`), and retention drops
+/// the oldest (`Retention/`). Opening recovers what an earlier run left (`Recovery/`).
+///
+/// Any number of threads may use a recorder. It must be closed: ``close()`` is what removes the
+/// buffer; without it the next opening recovers.
+public final class Recorder: Sendable {
+  /// The folder of the recording.
+  public let path: String
+  /// What opening found.
+  public let recovery: RecoveryReport
+  let folder: any Folder
+  let log: AppendLog
+  let clock: any Clock
+  let recordingID: RecordingID
+  private let uniqueness: Uniqueness?
+  private let flusher: Flusher
+  private let lockFile: LockFile
+  private let closing = Lock()
+  private nonisolated(unsafe) var isClosed = false
+
+  /// Opens the recording at `path` for writing, making the folder when it is missing.
+  ///
+  /// - Throws: ``ReelError/locked(path:holder:)`` when somebody else writes to it,
+  ///   ``ReelError/notARecording(path:reason:)`` when the folder holds other files,
+  ///   ``ReelError/invalidArgument(_:)`` for a configuration out of bounds, or
+  ///   ``ReelError/io(_:)``. The recording is then as it was, or recovered in part; opening again
+  ///   goes on.
+  /// - Complexity: One read a segment, and the buffer that a crash has left.
+  public convenience init(
+    path: String, configuration: RecorderConfiguration = RecorderConfiguration()
+  ) throws(ReelError) {
+    try configuration.validate()
+    try self.init(
+      folder: try POSIXFolder(path: path, create: true), configuration: configuration)
+  }
+
+  init(folder: any Folder, configuration: RecorderConfiguration) throws(ReelError) {
+    self.folder = folder
+    path = folder.path
+    clock = configuration.clock
+    lockFile = try LockFile(folder)
+    var opening = try Opening(folder: folder, configuration: configuration)
+    var appender = try opening.recover()
+    var attributes = appender.control.attributes
+    try attributes.merge(configuration.attributes)
+    recordingID = appender.recording
+    let run = Self.newRun(firstSequence: appender.nextSequence, clock: clock)
+    let buffer = try Self.newBuffer(folder, configuration, appender, run)
+    try opening.removeOldBuffers()
+    recovery = opening.report
+    log = AppendLog(
+      buffer: buffer,
+      rules: RecordRules(
+        maximumPayloadByteCount: configuration.maximumPayloadByteCount, attributes: attributes),
+      configuration: configuration)
+    appender.setAttributes(attributes)
+    flusher = try Flusher(
+      log: log, appender: appender, configuration: configuration, runID: run.id)
+    uniqueness = configuration.uniqueIDs ? Uniqueness() : nil
+    _ = try log.append(.runStart(run))
+    if attributes != appender.control.attributes || !configuration.attributes.isEmpty {
+      _ = try log.append(.configuration(attributes.declarations))
+    }
+  }
+
+  private static func newRun(firstSequence: UInt64, clock: any Clock) -> Run {
+    let wall = clock.wall()
+    let milliseconds = UInt64(max(wall, 0) / 1_000_000) & 0xFFFF_FFFF_FFFF
+    return Run(
+      id: milliseconds << 16 | clock.random() & 0xFFFF, firstSequence: firstSequence,
+      startWall: wall, startMonotonic: clock.monotonic(), processID: currentProcessID(),
+      host: hostName())
+  }
+
+  private static func newBuffer(
+    _ folder: any Folder, _ configuration: RecorderConfiguration, _ appender: SegmentAppender,
+    _ run: Run
+  ) throws(ReelError) -> WriteAheadBuffer {
+    let header = BufferHeader(
+      durability: configuration.durability, recording: appender.recording,
+      capacity: configuration.bufferByteCount, runID: run.id,
+      firstSequence: appender.nextSequence, created: run.startWall)
+    let progress = BufferProgress(
+      counter: 0, released: 0, nextSequence: appender.nextSequence,
+      watermark: appender.watermark, segment: appender.active.firstSequence,
+      segmentByteCount: UInt64(appender.active.byteCount))
+    return try WriteAheadBuffer(
+      in: folder, header: header, progress: progress, clock: configuration.clock)
+  }
+
+  // MARK: Appending
+
+  /// Appends an event and returns once it is as durable as the configuration asks.
+  ///
+  /// - Returns: Its sequence number, or nothing when it was dropped because the buffer was full and
+  ///   ``RecorderConfiguration/backpressure`` is `.drop`.
+  /// - Throws: ``ReelError/limitExceeded(what:found:limit:)`` or
+  ///   ``ReelError/invalidArgument(_:)``, nothing being stored; ``ReelError/duplicateID(_:)`` with
+  ///   ``RecorderConfiguration/uniqueIDs``; ``ReelError/closed``; ``ReelError/poisoned(by:)`` after
+  ///   a failed sync or write.
+  /// - Complexity: O(bytes); no system call and no allocation with durability `process`.
+  @discardableResult
+  public func append(_ event: Event) throws(ReelError) -> SequenceNumber? {
+    if let uniqueness, let id = event.id {
+      return try uniqueness.append(id, in: self) { () throws(ReelError) in
+        try log.append(event).map(SequenceNumber.init(rawValue:))
+      }
+    }
+    return try log.append(event).map(SequenceNumber.init(rawValue:))
+  }
+
+  /// Appends an event whose fields were given as bytes; as ``append(_:)-(Event)``.
+  @discardableResult
+  public func append(_ event: borrowing EventEncoder) throws(ReelError) -> SequenceNumber? {
+    if let uniqueness, let id = event.givenID {
+      try uniqueness.check(id, in: self)
+    }
+    return try log.append(event).map(SequenceNumber.init(rawValue:))
+  }
+
+  /// Appends a batch: all of it or, on an error or a crash, nothing of it.
+  ///
+  /// - Parameter events: Any number that fits into half the write-ahead buffer.
+  /// - Returns: The number of events appended: all, or 0 when the batch was dropped or empty.
+  /// - Throws: As ``append(_:)-(Event)``; nothing of the batch is then stored.
+  @discardableResult
+  public func append(contentsOf events: [Event]) throws(ReelError) -> Int {
+    guard !events.isEmpty else { return 0 }
+    if let uniqueness { try uniqueness.check(events, in: self) }
+    return try log.append(batch: events) == nil ? 0 : events.count
+  }
+
+  // MARK: Durability
+
+  /// Waits until everything appended so far is in blocks of segments.
+  ///
+  /// Readers need no flush: they see what is in the buffer too.
+  /// - Throws: ``ReelError/io(_:)`` while the disk is full, ``ReelError/poisoned(by:)``,
+  ///   ``ReelError/closed``. Everything acknowledged is kept.
+  public func flush() throws(ReelError) { try log.waitForFlusher(isSync: false) }
+
+  /// Waits until everything appended so far survives a loss of power.
+  /// - Throws: As ``flush()``.
+  public func sync() throws(ReelError) { try log.waitForFlusher(isSync: true) }
+
+  /// Ends the run: everything is in blocks and durable, the buffer is gone, the lock is free.
+  ///
+  /// Closing twice does nothing.
+  /// - Throws: ``ReelError/io(_:)`` or ``ReelError/poisoned(by:)``; the recorder is closed all the
+  ///   same and the next opening recovers what is in the buffer.
+  public func close() throws(ReelError) {
+    let isFirst = closing.withLock {
+      defer { unsafe isClosed = true }
+      return unsafe !isClosed
+    }
+    guard isFirst else { return }
+    var failure: ReelError?
+    do throws(ReelError) {
+      _ = try log.append(.runEnd(wall: clock.wall(), monotonic: clock.monotonic()))
+    } catch {
+      failure = error
+    }
+    log.beginClosing()
+    flusher.join()
+    lockFile.release()
+    if let failure = failure ?? log.lock.withLock({ log.failureNow }) { throw failure }
+  }
+
+  /// Ends the flusher of a recorder that was never closed, as a crash would: the next opening
+  /// recovers what is in the buffer.
+  deinit {
+    let mustStop = closing.withLock { unsafe !isClosed }
+    guard mustStop else { return }
+    log.lock.withLock { log.poison(.closed) }
+    flusher.join()
+    lockFile.release()
+  }
+}

@@ -1,0 +1,238 @@
+/// Opens a recording for writing: finds what an earlier run left, makes it whole, and hands over
+/// what the new run needs. Nothing that a check does not account for is ever removed.
+struct Opening {
+  private let folder: any Folder
+  private let configuration: RecorderConfiguration
+  private let state = LZ4.State()
+  private let seed: UInt64
+  private var files: RecordingFiles
+
+  private var recording: RecordingID?
+  private var control = ControlState()
+  private var sealed: [SegmentAppender.SealedSegment] = []
+  private var active: SegmentWriter?
+  private var nextSequence: UInt64 = 1
+  private var watermark: UInt64 = 0
+  private(set) var report = RecoveryReport()
+
+  init(folder: any Folder, configuration: RecorderConfiguration) throws(ReelError) {
+    self.folder = folder
+    self.configuration = configuration
+    seed = configuration.clock.random()
+    files = RecordingFiles(try folder.list())
+  }
+
+  /// Recovers, under the writer's lock.
+  ///
+  /// - Returns: The appender that the new run goes on with, its next sequence number being the first
+  ///   that was never given.
+  /// - Complexity: One read a segment, one a block of the active segment behind its last checkpoint,
+  ///   and the buffer.
+  mutating func recover() throws(ReelError) -> SegmentAppender {
+    for name in files.leftovers { try folder.unlink(name) }
+    for sequence in files.segments {
+      try takeSegment(sequence, isLast: sequence == files.segments.last)
+    }
+    var appender = SegmentAppender(
+      folder: folder, recording: recording ?? newRecordingID(), configuration: configuration,
+      control: control, sealed: sealed, active: active, nextSequence: nextSequence,
+      watermark: watermark, seed: seed)
+    for sequence in files.buffers { try takeBuffer(sequence, into: &appender) }
+    return appender
+  }
+
+  /// Unlinks the buffers whose records are all in blocks; to be called once the new one is named.
+  func removeOldBuffers() throws(ReelError) {
+    for sequence in files.buffers {
+      try folder.unlink(FileName.buffer(firstSequence: sequence))
+    }
+  }
+
+  private func newRecordingID() -> RecordingID {
+    RecordingID(low: configuration.clock.random(), high: configuration.clock.random())
+  }
+
+  // MARK: Segments
+
+  private mutating func takeSegment(_ sequence: UInt64, isLast: Bool) throws(ReelError) {
+    let name = FileName.segment(firstSequence: sequence)
+    let file = try folder.open(name, isLast ? .readWrite : .read)
+    let byteCount = try file.byteCount()
+    let segment: SegmentFile
+    do {
+      segment = try SegmentFile(file: file)
+    } catch .corrupted(let corruption) {
+      return takeUnreadable(sequence, byteCount, corruption)
+    } catch .notARecording(let path, let reason) {
+      return takeUnreadable(
+        sequence, byteCount, Corruption(path: path, bytes: 0..<byteCount, reason: reason))
+    }
+    guard segment.firstSequence == sequence,
+      recording == nil || recording == segment.header.binding.recording
+    else {
+      return takeUnreadable(
+        sequence, byteCount,
+        Corruption(
+          path: file.path, bytes: 0..<SegmentHeader.byteCount,
+          reason: "the segment belongs to another name or recording"))
+    }
+    recording = segment.header.binding.recording
+    if let trailer = try segment.trailer(endingAt: byteCount), trailer.isSeal || !isLast {
+      takeSealed(trailer.summary, byteCount, trailer.watermark)
+      if isLast { try takeControl(segment, blocks: try segment.directory(trailer).blocks) }
+      return
+    }
+    try takeUnsealed(segment, byteCount, isLast: isLast)
+  }
+
+  /// A segment that cannot be read stays where it is; the next number is beyond what it may hold.
+  private mutating func takeUnreadable(
+    _ sequence: UInt64, _ byteCount: Int, _ corruption: Corruption
+  ) {
+    report.damages.append(corruption)
+    var summary = SegmentSummary(firstSequence: sequence)
+    summary.lastArrival = .max
+    sealed.append(SegmentAppender.SealedSegment(summary, byteCount: byteCount))
+    nextSequence = max(nextSequence, sequence + 1)
+  }
+
+  private mutating func takeSealed(
+    _ summary: SegmentSummary, _ byteCount: Int, _ watermark: UInt64
+  ) {
+    sealed.append(SegmentAppender.SealedSegment(summary, byteCount: byteCount))
+    nextSequence = max(nextSequence, summary.nextSequence)
+    self.watermark = max(self.watermark, watermark)
+  }
+
+  /// Takes a segment that ends in a checkpoint, or was being written when the writer died.
+  private mutating func takeUnsealed(
+    _ segment: SegmentFile, _ byteCount: Int, isLast: Bool
+  ) throws(ReelError) {
+    let scan = try SegmentScanner(
+      segment, byteCount: byteCount, check: isLast ? .aboveWatermark : .headers
+    ).scan()
+    report.damages += scan.damages
+    watermark = max(watermark, scan.watermark)
+    guard isLast else {
+      takeSealed(scan.summary, byteCount, scan.watermark)
+      if case .torn(let corruption) = scan.ending { report.damages.append(corruption) }
+      return
+    }
+    try takeControl(segment, blocks: scan.blocksWithControlRecords)
+    var end = scan.end
+    if case .torn(let corruption) = scan.ending {
+      if scan.summary.nextSequence > scan.watermark, scan.damages.isEmpty {
+        report.truncated.append(corruption)
+        try segment.file.truncate(to: scan.end)
+      } else {
+        // What lies below the watermark was durable: its loss is damage, to be left as evidence.
+        report.damages.append(corruption)
+        end = byteCount
+      }
+    }
+    nextSequence = max(nextSequence, scan.summary.nextSequence, scan.watermark + 1)
+    guard scan.damages.isEmpty, end == scan.end else {
+      sealed.append(SegmentAppender.SealedSegment(scan.summary, byteCount: byteCount))
+      return
+    }
+    active = try writer(segment, scan)
+  }
+
+  /// The writer that goes on in a segment: with the index parts of its last checkpoint, and the
+  /// blocks behind that put into a new index.
+  private func writer(
+    _ segment: SegmentFile, _ scan: SegmentScanner.Result
+  ) throws(ReelError) -> SegmentWriter {
+    var parts: [IndexPart] = []
+    if let trailer = scan.trailer, let directory = try? segment.directory(trailer) {
+      parts = directory.indexes.filter { $0.blocks.upperBound <= scan.blocks.count }
+    }
+    let covered = parts.reduce(0) { max($0, $1.blocks.upperBound) }
+    var indexes = IndexBuilder(firstBlock: covered, attributes: control.attributes, seed: seed)
+    for entry in scan.blocks[covered...] {
+      indexes.add(try segment.block(entry, wanted: IndexBuilder.wanted))
+    }
+    return SegmentWriter(
+      segment: segment, directory: Directory(blocks: scan.blocks, indexes: parts),
+      summary: scan.summary, end: scan.end, indexes: indexes, state: state)
+  }
+
+  /// The control state at the head of the newest segment, and what its blocks add.
+  private mutating func takeControl(
+    _ segment: SegmentFile, blocks: [DirectoryEntry]
+  ) throws(ReelError) {
+    do {
+      control = try segment.state()
+    } catch .corrupted(let corruption) {
+      report.damages.append(corruption)
+    }
+    for entry in blocks where entry.eventCount < entry.recordCount {
+      do {
+        try segment.controlRecords(entry) { control.apply($0, sequence: $1) }
+      } catch .corrupted(let corruption) {
+        report.damages.append(corruption)
+      }
+    }
+    watermark = max(watermark, control.watermark)
+  }
+
+  // MARK: Buffers
+
+  /// Puts what a buffer holds beyond the blocks into blocks. The bytes are written anew, never synced
+  /// in place: after a failed sync the kernel may call pages clean that never reached the disk.
+  private mutating func takeBuffer(
+    _ sequence: UInt64, into appender: inout SegmentAppender
+  ) throws(ReelError) {
+    let file = try folder.open(FileName.buffer(firstSequence: sequence), .read)
+    var reader: BufferReader
+    do {
+      reader = try BufferReader(file: file)
+    } catch .corrupted(let corruption) {
+      report.damages.append(corruption)
+      return
+    }
+    guard reader.header.firstSequence == sequence,
+      appender.nextSequence == 1 || reader.header.recording == appender.recording
+    else {
+      report.damages.append(
+        Corruption(
+          path: file.path, bytes: 0..<BufferHeader.fixedByteCount,
+          reason: "the buffer belongs to another name or recording"))
+      return
+    }
+    if recording == nil { appender = rebuilt(appender, for: reader.header.recording) }
+    let runID = reader.header.runID
+    let first = appender.nextSequence
+    var failure: ReelError?
+    _ = try reader.read { record, sequence in
+      guard sequence >= first, failure == nil else { return }
+      appender.take(record, sequence: sequence, runID: runID)
+      guard appender.isBlockFull else { return }
+      do throws(ReelError) { try appender.writeBlock() } catch { failure = error }
+    }
+    if let failure { throw failure }
+    try appender.writeBlock()
+    report.recoveredRecordCount += appender.nextSequence - first
+    // What has been handed out must stay, even when the power fails next.
+    if configuration.durability == .disk || reader.header.durability == .disk {
+      try appender.sync()
+    }
+  }
+
+  private func rebuilt(_ appender: SegmentAppender, for recording: RecordingID) -> SegmentAppender {
+    SegmentAppender(
+      folder: folder, recording: recording, configuration: configuration, control: control,
+      sealed: sealed, active: active, nextSequence: nextSequence, watermark: watermark, seed: seed)
+  }
+}
+
+/// What opening a recording for writing found and did.
+public struct RecoveryReport: Hashable, Sendable {
+  /// Records that an earlier run had left in its write-ahead buffer and that are in blocks now.
+  public internal(set) var recoveredRecordCount: UInt64 = 0
+  /// Torn tails that were cut off: bytes that no append had acknowledged, or whose records were still
+  /// in the buffer.
+  public internal(set) var truncated: [Corruption] = []
+  /// Bytes that fail a check and were left as they are.
+  public internal(set) var damages: [Corruption] = []
+}

@@ -1,0 +1,209 @@
+/// Turns records into blocks and blocks into segments; the flusher and recovery both drive it, so a
+/// record takes one way to disk whether or not a crash came between.
+///
+/// When a write fails for lack of room nothing is lost: the block is kept and ``retry()`` writes it.
+struct SegmentAppender {
+  let folder: any Folder
+  let recording: RecordingID
+  private let configuration: RecorderConfiguration
+  private let seed: UInt64
+  private let state = LZ4.State()
+
+  private var builder: BlockBuilder
+  private var writer: SegmentWriter?
+  /// A finished block that has not been written yet.
+  private var unwritten: BlockColumns?
+  /// Control records that were taken and are not in a written block.
+  private var pendingControl: [(record: ControlRecord, sequence: UInt64)] = []
+  /// What the control records in written blocks come to.
+  private(set) var control: ControlState
+  /// The segments that are complete, oldest first.
+  private(set) var sealed: [SealedSegment]
+  /// The first sequence number that is not in a written block.
+  private(set) var nextSequence: UInt64
+  /// The highest sequence number known to be durable.
+  var watermark: UInt64
+
+  /// What retention needs to know of a segment.
+  struct SealedSegment: Hashable, Sendable {
+    var firstSequence: UInt64
+    var eventCount: UInt64
+    var byteCount: Int
+    var lastArrival: Int64
+    var maximumTimestamp: Int64
+    var nextSequence: UInt64
+
+    init(_ summary: SegmentSummary, byteCount: Int) {
+      firstSequence = summary.firstSequence
+      eventCount = summary.eventCount
+      self.byteCount = byteCount
+      lastArrival = summary.lastArrival
+      maximumTimestamp = summary.maximumTimestamp
+      nextSequence = summary.nextSequence
+    }
+  }
+
+  init(
+    folder: any Folder, recording: RecordingID, configuration: RecorderConfiguration,
+    control: ControlState, sealed: [SealedSegment], active: SegmentWriter?, nextSequence: UInt64,
+    watermark: UInt64, seed: UInt64
+  ) {
+    self.folder = folder
+    self.recording = recording
+    self.configuration = configuration
+    self.control = control
+    self.sealed = sealed
+    self.nextSequence = nextSequence
+    self.watermark = watermark
+    self.seed = seed
+    writer = active
+    builder = BlockBuilder(seed: seed)
+  }
+
+  /// The active segment's first sequence number and length, zeros while there is none.
+  var active: (firstSequence: UInt64, byteCount: Int) {
+    writer.map { ($0.segment.firstSequence, $0.end) } ?? (0, 0)
+  }
+
+  /// The active segment's file, to be synced.
+  var activeFile: (any File)? { writer?.segment.file }
+
+  /// Declares attributes for the run that begins; the log repeats it as a control record.
+  mutating func setAttributes(_ attributes: AttributeSchema) {
+    control.attributes = attributes
+    writer?.setAttributes(attributes)
+  }
+
+  /// Whether records were taken that are in no written block.
+  var hasUnwritten: Bool { builder.rowCount > 0 || unwritten != nil }
+
+  /// Whether a block waits for room on the disk.
+  var isStalled: Bool { unwritten != nil }
+
+  /// Takes a record; the caller writes the block when ``isBlockFull`` says so.
+  mutating func take(_ record: borrowing RecordView, sequence: UInt64, runID: UInt64) {
+    if record.type != 0,
+      let control = try? ControlRecord(type: record.type, body: record.payload)
+    {
+      pendingControl.append((control, sequence))
+    }
+    builder.append(record, sequence: sequence, runID: runID)
+  }
+
+  var isBlockFull: Bool { builder.isFull(configuration.blockByteCount) }
+
+  /// Writes what has been taken as a block.
+  ///
+  /// - Throws: ``ReelError/io(_:)``; nothing is lost, and the call may be made again.
+  mutating func writeBlock() throws(ReelError) {
+    if unwritten == nil {
+      guard builder.rowCount > 0 else { return }
+      unwritten = builder.finish(
+        frameByteCount: configuration.payloadFrameByteCount, arrival: configuration.clock.wall(),
+        watermark: watermark)
+    }
+    try retry()
+  }
+
+  /// Writes the block that waits for room, if one does.
+  mutating func retry() throws(ReelError) {
+    guard let columns = unwritten else { return }
+    if let current = writer, isFull(current) { try seal() }
+    if writer == nil { try begin(firstSequence: columns.header.firstSequence) }
+    guard var writer else { return }
+    self.writer = nil  // so that the writer's arrays are changed in place
+    defer { self.writer = writer }
+    let (bytes, entry) = writer.encode(columns)
+    try writer.append(columns, bytes: bytes, entry: entry)
+    unwritten = nil
+    nextSequence = entry.lastSequence + 1
+    applyControl(upTo: entry.lastSequence)
+  }
+
+  private mutating func applyControl(upTo last: UInt64) {
+    while let next = pendingControl.first, next.sequence <= last {
+      control.apply(next.record, sequence: next.sequence)
+      pendingControl.removeFirst()
+    }
+  }
+
+  private func isFull(_ writer: SegmentWriter) -> Bool {
+    writer.end >= configuration.effectiveSegmentByteCount
+      || writer.summary.eventCount >= UInt64(configuration.effectiveSegmentEventCount)
+      || isOld(writer)
+  }
+
+  /// Retention by age drops whole segments, so none may span more than an eighth of it.
+  private func isOld(_ writer: SegmentWriter) -> Bool {
+    guard let age = configuration.maximumAge, writer.summary.eventCount > 0 else { return false }
+    let span = configuration.clock.wall() &- writer.summary.firstArrival
+    return span > age.nanoseconds / 8
+  }
+
+  private mutating func begin(firstSequence: UInt64) throws(ReelError) {
+    let header = SegmentHeader(
+      binding: FileBinding(recording: recording, salt: configuration.clock.random()),
+      firstSequence: firstSequence, created: configuration.clock.wall())
+    let (segment, end) = try SegmentWriter.createFile(
+      in: folder, header: header, controlState: control)
+    writer = SegmentWriter(
+      segment: segment, directory: Directory(),
+      summary: SegmentSummary(firstSequence: firstSequence), end: end,
+      indexes: IndexBuilder(firstBlock: 0, attributes: control.attributes, seed: seed),
+      state: state)
+  }
+
+  /// Ends the active segment with its indexes, directory and trailer, and makes it durable.
+  mutating func seal() throws(ReelError) {
+    guard var writer else { return }
+    try writer.checkpoint(isSeal: true, watermark: watermark)
+    if configuration.durability == .disk { try sync() }
+    sealed.append(SealedSegment(writer.summary, byteCount: writer.end))
+    unsynced.append(writer.segment.file)
+    self.writer = nil
+  }
+
+  /// Sealed segments that nobody has synced yet.
+  private(set) var unsynced: [any File] = []
+
+  /// The files whose bytes up to ``nextSequence`` are not known to be durable; they are from now on
+  /// the caller's to sync.
+  mutating func takeUnsynced() -> [any File] {
+    defer { unsynced = [] }
+    return unsynced + (writer.map { [$0.segment.file] } ?? [])
+  }
+
+  /// Makes everything written durable and raises the watermark.
+  mutating func sync() throws(ReelError) {
+    let last = nextSequence - 1
+    for file in takeUnsynced() { try file.sync() }
+    watermark = max(watermark, last)
+  }
+
+  /// Leaves the active segment so that the next opening need not scan it.
+  mutating func checkpoint() throws(ReelError) {
+    guard var writer, !writer.directory.blocks.isEmpty else { return }
+    if writer.isWorthSealing {
+      try seal()
+    } else {
+      try writer.checkpoint(isSeal: false, watermark: watermark)
+      self.writer = writer
+    }
+  }
+
+  // MARK: Retention
+
+  /// The events and bytes in all segments.
+  var totals: (eventCount: UInt64, byteCount: Int) {
+    var events = writer?.summary.eventCount ?? 0
+    var bytes = writer?.end ?? 0
+    for segment in sealed {
+      events += segment.eventCount
+      bytes += segment.byteCount
+    }
+    return (events, bytes)
+  }
+
+  /// Removes the `count` oldest sealed segments from the books.
+  mutating func forgetOldest(_ count: Int) { sealed.removeFirst(count) }
+}

@@ -1,0 +1,231 @@
+/// An open segment, for reading: frames, block headers, blocks and index parts, each checked before
+/// it is handed out. Immutable but for the file's growth while it is the active segment.
+final class SegmentFile: Sendable {
+  let file: any File
+  let header: SegmentHeader
+
+  /// How much of a block is read at first: its header and, most often, its attributes.
+  private static let firstReadByteCount = 24 << 10
+
+  var path: String { file.path }
+  var firstSequence: UInt64 { header.firstSequence }
+
+  /// Opens a segment file and checks its header.
+  init(file: any File) throws(ReelError) {
+    self.file = file
+    header = try SegmentHeader(
+      decoding: try file.read(at: 0, byteCount: SegmentHeader.byteCount), path: file.path)
+  }
+
+  /// The frame at `offset`, of at most `limit` bytes.
+  /// - Throws: ``ReelError/corrupted(_:)`` when the bytes are not a whole, unharmed frame.
+  func frame(at offset: Int, limit: Int) throws(ReelError) -> (frame: ReelFrame, byteCount: Int) {
+    var bytes = try file.read(at: offset, byteCount: min(limit, 4096))
+    guard let byteCount = ReelFrame.byteCount(bytes.rawSpan), byteCount <= limit else {
+      throw corrupted(offset..<(offset + max(bytes.count, 1)), "no frame of Reel's begins here")
+    }
+    if bytes.count < byteCount {
+      let rest = try file.read(at: offset + bytes.count, byteCount: byteCount - bytes.count)
+      bytes += rest
+    }
+    guard bytes.count >= byteCount else {
+      throw corrupted(offset..<(offset + bytes.count), "the file ends within a frame")
+    }
+    do throws(ByteReader.Malformed) {
+      let frame = try ReelFrame(
+        decoding: bytes.rawSpan.extracting(0..<byteCount), at: offset, binding: header.binding)
+      return (frame, byteCount)
+    } catch {
+      throw corrupted(offset..<(offset + byteCount), error.reason)
+    }
+  }
+
+  /// The trailer at the very end of a file of `byteCount` bytes, or nothing when there is none.
+  func trailer(endingAt byteCount: Int) throws(ReelError) -> Trailer? {
+    let offset = byteCount - Trailer.byteCount
+    guard offset >= SegmentHeader.byteCount else { return nil }
+    let bytes = try file.read(at: offset, byteCount: Trailer.byteCount)
+    guard ReelFrame.byteCount(bytes.rawSpan) == Trailer.byteCount,
+      let frame = try? ReelFrame(decoding: bytes.rawSpan, at: offset, binding: header.binding),
+      frame.type == .trailer,
+      let trailer = try? Trailer(decoding: frame.content.rawSpan, at: offset),
+      trailer.summary.firstSequence == header.firstSequence
+    else { return nil }
+    return trailer
+  }
+
+  /// The directory that `trailer` names.
+  func directory(_ trailer: Trailer) throws(ReelError) -> Directory {
+    let offset = trailer.directoryOffset
+    let (frame, byteCount) = try frame(at: offset, limit: trailer.directoryByteCount)
+    do throws(ByteReader.Malformed) {
+      guard frame.type == .directory else {
+        throw ByteReader.Malformed("the frame", "is not a directory", found: frame.type.rawValue)
+      }
+      return try Directory(decoding: frame.content.rawSpan, at: offset)
+    } catch {
+      throw corrupted(offset..<(offset + byteCount), error.reason)
+    }
+  }
+
+  /// The control state at the head of the segment.
+  func state() throws(ReelError) -> ControlState {
+    let offset = SegmentHeader.byteCount
+    let (frame, byteCount) = try frame(
+      at: offset, limit: ReelFrame.overhead + Limits.stateByteCount)
+    do throws(ByteReader.Malformed) {
+      guard frame.type == .state else {
+        throw ByteReader.Malformed("the frame", "is not the state", found: frame.type.rawValue)
+      }
+      return try ControlState(decoding: frame.content.rawSpan)
+    } catch {
+      throw corrupted(offset..<(offset + byteCount), error.reason)
+    }
+  }
+
+  /// The header of the block that `entry` names, checked against it, with the bytes read beyond it.
+  func blockHeader(
+    _ entry: DirectoryEntry
+  ) throws(ReelError) -> (header: BlockHeader, frameOffset: Int, ahead: [UInt8]) {
+    let bytes = try file.read(
+      at: entry.offset, byteCount: min(entry.byteCount, Self.firstReadByteCount))
+    do throws(ByteReader.Malformed) {
+      guard let byteCount = ReelFrame.byteCount(bytes.rawSpan), byteCount <= bytes.count else {
+        throw ByteReader.Malformed("a block", "does not begin here", found: entry.offset)
+      }
+      let frame = try ReelFrame(
+        decoding: bytes.rawSpan.extracting(0..<byteCount), at: entry.offset,
+        binding: header.binding)
+      guard frame.type == .block else {
+        throw ByteReader.Malformed("the frame", "is not a block", found: frame.type.rawValue)
+      }
+      let block = try BlockHeader(decoding: frame.content.rawSpan)
+      guard
+        DirectoryEntry(block, offset: entry.offset, headerByteCount: byteCount) == entry
+      else {
+        throw ByteReader.Malformed("a block", "is not what the directory says", found: entry.offset)
+      }
+      return (block, entry.offset + byteCount, Array(bytes[byteCount...]))
+    } catch {
+      throw corrupted(entry, error.reason)
+    }
+  }
+
+  /// The block that `entry` names, with `wanted` columns decoded.
+  func block(_ entry: DirectoryEntry, wanted: ColumnSet) throws(ReelError) -> DecodedBlock {
+    let (header, frameOffset, ahead) = try blockHeader(entry)
+    let stored = header.frames[0].storedByteCount
+    var bytes = ahead
+    if bytes.count < stored {
+      bytes += try file.read(
+        at: frameOffset + bytes.count, byteCount: stored - bytes.count)
+    }
+    do throws(ByteReader.Malformed) {
+      let attributes = try Self.content(
+        of: bytes.rawSpan.extracting(0..<min(stored, bytes.count)), header.frames[0])
+      let payloads = SegmentPayloads(
+        segment: self, entry: entry, frames: header.frames, offset: frameOffset)
+      return try DecodedBlock(
+        header: header, attributes: attributes, payloads: payloads, wanted: wanted)
+    } catch {
+      throw corrupted(entry, error.reason)
+    }
+  }
+
+  /// Calls `body` with each control record of a block, with its sequence number.
+  func controlRecords(
+    _ entry: DirectoryEntry, _ body: (ControlRecord, UInt64) -> Void
+  ) throws(ReelError) {
+    let block = try block(
+      entry, wanted: ColumnSet([.recordType, .payloadLength, .payloadEncoding]))
+    for row in 0..<block.header.recordCount where block.recordType(row) != 0 {
+      guard let (frameIndex, range) = block.payloadPlace(row) else { continue }
+      let frame = try block.payloads.frame(frameIndex)
+      let bytes = frame.bytes
+      do throws(ByteReader.Malformed) {
+        let record = try ControlRecord(
+          type: block.recordType(row), body: bytes.rawSpan.extracting(range))
+        if let record { body(record, block.sequence(row)) }
+      } catch {
+        throw corrupted(entry, error.reason)
+      }
+    }
+  }
+
+  /// The content of one data frame, once its checksum has been found right.
+  static func content(
+    of stored: RawSpan, _ frame: BlockHeader.Frame
+  ) throws(ByteReader.Malformed) -> [UInt8] {
+    guard stored.byteCount == frame.storedByteCount else {
+      throw ByteReader.Malformed("a frame", "is cut off", found: stored.byteCount)
+    }
+    guard Checksum.xxh3(stored) == frame.checksum else {
+      throw ByteReader.Malformed("a frame's checksum", "does not match", found: frame.checksum)
+    }
+    return try LZ4Frame.content(of: stored, byteCount: frame.rawByteCount)
+  }
+
+  /// The raw content of an index part.
+  func indexContent(_ part: IndexPart) throws(ReelError) -> [UInt8] {
+    let (frame, byteCount) = try frame(at: part.offset, limit: part.byteCount)
+    guard frame.type == .index, byteCount == part.byteCount else {
+      throw corrupted(part.offset..<(part.offset + byteCount), "the frame is not this index")
+    }
+    guard part.form == .postings else { return frame.content }
+    do throws(ByteReader.Malformed) {
+      return try CompressedContent.decode(frame.content.rawSpan)
+    } catch {
+      throw corrupted(part.offset..<(part.offset + byteCount), error.reason)
+    }
+  }
+
+  func corrupted(_ bytes: Range<Int>, _ reason: String) -> ReelError {
+    .corrupted(Corruption(path: path, bytes: bytes, reason: reason))
+  }
+
+  func corrupted(_ entry: DirectoryEntry, _ reason: String) -> ReelError {
+    .corrupted(
+      Corruption(
+        path: path, bytes: entry.offset..<(entry.offset + entry.byteCount),
+        sequenceNumbers: entry.firstSequence...entry.lastSequence, reason: reason))
+  }
+}
+
+/// The payload frames of a block in a segment, read and decompressed when first asked for.
+final class SegmentPayloads: PayloadSource {
+  private let segment: SegmentFile
+  private let entry: DirectoryEntry
+  private let frames: [BlockHeader.Frame]
+  private let offsets: [Int]
+  private let lock = Lock()
+  private nonisolated(unsafe) var decoded: [PayloadFrame?]
+
+  /// - Parameter offset: Of frame 0 in the file.
+  init(segment: SegmentFile, entry: DirectoryEntry, frames: [BlockHeader.Frame], offset: Int) {
+    self.segment = segment
+    self.entry = entry
+    self.frames = frames
+    var offsets: [Int] = []
+    var next = offset
+    for frame in frames {
+      offsets.append(next)
+      next += frame.storedByteCount
+    }
+    self.offsets = offsets
+    unsafe decoded = [PayloadFrame?](repeating: nil, count: frames.count)
+  }
+
+  func frame(_ index: Int) throws(ReelError) -> PayloadFrame {
+    if let frame = lock.withLock({ unsafe decoded[index] }) { return frame }
+    let stored = try segment.file.read(
+      at: offsets[index], byteCount: frames[index].storedByteCount)
+    do throws(ByteReader.Malformed) {
+      let frame = PayloadFrame(
+        bytes: try SegmentFile.content(of: stored.rawSpan, frames[index]))
+      lock.withLock { unsafe decoded[index] = frame }
+      return frame
+    } catch {
+      throw segment.corrupted(entry, error.reason)
+    }
+  }
+}

@@ -1,0 +1,194 @@
+/// Walks a segment from frame to frame: the one loop that recovery, verification, the readers of a
+/// live segment and the dump have in common.
+struct SegmentScanner {
+  /// What the walk found.
+  struct Result {
+    /// The blocks, in order of their offsets.
+    var blocks: [DirectoryEntry] = []
+    /// The last trailer of a checkpoint or seal, and where it ends.
+    var trailer: Trailer?
+    /// The end of the last whole frame.
+    var end: Int
+    var summary: SegmentSummary
+    /// The highest watermark that a block or trailer carries.
+    var watermark: UInt64 = 0
+    /// What lies behind ``end``.
+    var ending = Ending.clean
+    /// Stretches in the middle that are not readable, with blocks after them.
+    var damages: [Corruption] = []
+    /// Whether there are control records beyond the state at the head.
+    var blocksWithControlRecords: [DirectoryEntry] = []
+  }
+
+  /// How the bytes of a segment end.
+  enum Ending: Hashable {
+    /// With a whole frame.
+    case clean
+    /// With bytes that are no whole frame: what a crash while writing leaves.
+    case torn(Corruption)
+  }
+
+  /// How carefully blocks are checked while walking over them.
+  enum Check {
+    /// Headers alone.
+    case headers
+    /// Also the data frames of blocks above the watermark, which a power loss may have torn.
+    case aboveWatermark
+    /// Every byte.
+    case everything
+  }
+
+  private let segment: SegmentFile
+  private let fileByteCount: Int
+  private let check: Check
+  private var result: Result
+
+  /// Prepares a walk over the first `byteCount` bytes.
+  ///
+  /// - Parameters:
+  ///   - start: Where to begin; the end of a frame.
+  ///   - summary: What the blocks ahead of `start` come to.
+  init(
+    _ segment: SegmentFile, from start: Int? = nil, byteCount: Int, summary: SegmentSummary? = nil,
+    check: Check
+  ) {
+    self.segment = segment
+    self.check = check
+    fileByteCount = byteCount
+    result = Result(
+      end: start ?? SegmentHeader.byteCount,
+      summary: summary ?? SegmentSummary(firstSequence: segment.firstSequence))
+  }
+
+  /// Walks to the end.
+  ///
+  /// - Throws: ``ReelError/io(_:)`` when the file cannot be read: that is not damage.
+  /// - Complexity: One read a frame; with `.everything`, all bytes once.
+  consuming func scan() throws(ReelError) -> Result {
+    while result.end < fileByteCount {
+      guard let damage = try step() else { continue }
+      if let next = try nextFrame(after: damage.bytes.lowerBound) {
+        result.damages.append(
+          Corruption(
+            path: segment.path, bytes: damage.bytes.lowerBound..<next, reason: damage.reason))
+        result.end = next
+      } else {
+        result.ending = .torn(
+          Corruption(
+            path: segment.path, bytes: damage.bytes.lowerBound..<fileByteCount,
+            reason: damage.reason))
+        break
+      }
+    }
+    if check == .aboveWatermark { try checkUnsyncedBlocks() }
+    return result
+  }
+
+  /// Takes the frame at the current end.
+  /// - Returns: The damage there, when it is not whole.
+  private mutating func step() throws(ReelError) -> Corruption? {
+    let offset = result.end
+    do {
+      let (frame, byteCount) = try segment.frame(at: offset, limit: fileByteCount - offset)
+      switch frame.type {
+      case .block:
+        return try takeBlock(frame, offset: offset, headerByteCount: byteCount)
+      case .trailer:
+        guard let trailer = try? Trailer(decoding: frame.content.rawSpan, at: offset) else {
+          return damaged(offset, byteCount, "the trailer is malformed")
+        }
+        result.trailer = trailer
+        result.watermark = max(result.watermark, trailer.watermark)
+      default: break
+      }
+      result.end = offset + byteCount
+      return nil
+    } catch .corrupted(let corruption) {
+      return corruption
+    }
+  }
+
+  private mutating func takeBlock(
+    _ frame: ReelFrame, offset: Int, headerByteCount: Int
+  ) throws(ReelError) -> Corruption? {
+    guard let header = try? BlockHeader(decoding: frame.content.rawSpan) else {
+      return damaged(offset, headerByteCount, "the block header is malformed")
+    }
+    let entry = DirectoryEntry(header, offset: offset, headerByteCount: headerByteCount)
+    guard entry.byteCount <= fileByteCount - offset else {
+      return damaged(offset, fileByteCount - offset, "the file ends within a block")
+    }
+    guard header.firstSequence >= result.summary.nextSequence else {
+      return damaged(offset, entry.byteCount, "the block's sequence numbers come again")
+    }
+    if check == .everything, let damage = try checkFrames(entry) { return damage }
+    result.blocks.append(entry)
+    if header.eventCount < header.recordCount { result.blocksWithControlRecords.append(entry) }
+    result.summary.add(entry, rawByteCount: header.rawByteCount)
+    result.watermark = max(result.watermark, header.watermark)
+    result.end = offset + entry.byteCount
+    return nil
+  }
+
+  /// Reads and decodes all of a block.
+  private func checkFrames(_ entry: DirectoryEntry) throws(ReelError) -> Corruption? {
+    do {
+      let block = try segment.block(entry, wanted: .all)
+      for index in 1..<max(1, block.header.frames.count) { _ = try block.payloads.frame(index) }
+      return nil
+    } catch .corrupted(let corruption) {
+      return corruption
+    }
+  }
+
+  /// Checks the blocks that nothing proves durable; the first bad one that none follows is the torn
+  /// tail, as a file whose length was made durable before its bytes leaves it.
+  private mutating func checkUnsyncedBlocks() throws(ReelError) {
+    while let last = result.blocks.last, last.lastSequence > result.watermark,
+      let damage = try checkFrames(last)
+    {
+      result.blocks.removeLast()
+      if result.blocksWithControlRecords.last == last { result.blocksWithControlRecords.removeLast() }
+      result.end = last.offset
+      result.ending = .torn(damage)
+      if let trailer = result.trailer, trailer.directoryOffset > last.offset {
+        result.trailer = nil
+      }
+    }
+    if case .torn = result.ending {
+      var summary = SegmentSummary(firstSequence: segment.firstSequence)
+      for entry in result.blocks { summary.add(entry, rawByteCount: 0) }
+      summary.rawByteCount = result.summary.rawByteCount
+      result.summary = summary
+    }
+  }
+
+  private func damaged(_ offset: Int, _ byteCount: Int, _ reason: String) -> Corruption {
+    Corruption(path: segment.path, bytes: offset..<(offset + byteCount), reason: reason)
+  }
+
+  /// The next whole frame after damage. A frame's checksum covers its offset and the file's salt, so
+  /// nothing that a payload carries can be taken for one.
+  private func nextFrame(after offset: Int) throws(ReelError) -> Int? {
+    let window = 1 << 20
+    var start = offset + 1
+    while start < fileByteCount {
+      let bytes = try segment.file.read(
+        at: start, byteCount: min(window + 3, fileByteCount - start))
+      let span = bytes.rawSpan
+      var position = 0
+      while position + 4 <= span.byteCount {
+        if span.integer(at: position, as: UInt32.self) == ReelFrame.magic,
+          let found = try? segment.frame(
+            at: start + position, limit: fileByteCount - start - position),
+          found.frame.type == .block || found.frame.type == .trailer
+        {
+          return start + position
+        }
+        position += 1
+      }
+      start += window
+    }
+    return nil
+  }
+}

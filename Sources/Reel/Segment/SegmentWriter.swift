@@ -1,0 +1,156 @@
+/// The one owner of the active segment: appends blocks, checkpoints and at last the seal.
+///
+/// Every write is prepared whole and then made at ``end``; when it fails for lack of room, the same
+/// bytes are tried again at the same offset.
+struct SegmentWriter {
+  let segment: SegmentFile
+  private let state: LZ4.State
+  private(set) var directory: Directory
+  private(set) var summary: SegmentSummary
+  /// Where the next frame goes.
+  private(set) var end: Int
+  /// Bytes of directories and trailers that later ones have replaced.
+  private var deadByteCount: Int
+  private var indexes: IndexBuilder
+
+  var binding: FileBinding { segment.header.binding }
+
+  /// Goes on in, or begins, the segment that `segment` names.
+  ///
+  /// - Parameters:
+  ///   - directory: Of the blocks that are there already.
+  ///   - indexes: A builder that has the blocks which no index part covers.
+  init(
+    segment: SegmentFile, directory: Directory, summary: SegmentSummary, end: Int,
+    indexes: IndexBuilder, state: LZ4.State
+  ) {
+    self.segment = segment
+    self.directory = directory
+    self.summary = summary
+    self.end = end
+    self.indexes = indexes
+    self.state = state
+    deadByteCount = 0
+  }
+
+  /// Creates the file of a segment that begins with `firstSequence`, durable with its name.
+  static func createFile(
+    in folder: any Folder, header: SegmentHeader, controlState: ControlState
+  ) throws(ReelError) -> (segment: SegmentFile, end: Int) {
+    let name = FileName.segment(firstSequence: header.firstSequence)
+    // Complete before it has its name: a reader that finds it can rely on header and state.
+    let temporary = name + FileName.temporarySuffix
+    try? folder.unlink(temporary)
+    let file = try folder.open(temporary, .createNew)
+    var bytes = header.encode()
+    ReelFrame.append(
+      controlState.encode(), type: .state, at: bytes.count, binding: header.binding, to: &bytes)
+    do {
+      try file.write(bytes.rawSpan, at: 0)
+      try file.sync()
+      try folder.rename(temporary, to: name)
+      try folder.sync()
+    } catch {
+      try? folder.unlink(temporary)
+      throw error
+    }
+    return (try SegmentFile(file: try folder.open(name, .readWrite)), bytes.count)
+  }
+
+  /// Indexes also what `attributes` declares, from the next block on.
+  mutating func setAttributes(_ attributes: AttributeSchema) { indexes.attributes = attributes }
+
+  /// Appends a block.
+  ///
+  /// - Throws: ``ReelError/io(_:)``; the writer is then unchanged and the call may be made again.
+  mutating func append(_ columns: BlockColumns, bytes: [UInt8], entry: DirectoryEntry)
+    throws(ReelError)
+  {
+    try segment.file.write(bytes.rawSpan, at: end)
+    end += bytes.count
+    directory.blocks.append(entry)
+    summary.add(entry, rawByteCount: columns.header.rawByteCount)
+    addToIndexes(columns)
+  }
+
+  private mutating func addToIndexes(_ columns: BlockColumns) {
+    do throws(ByteReader.Malformed) {
+      indexes.add(
+        try DecodedBlock(
+          header: columns.header, attributes: columns.attributes,
+          payloads: MemoryPayloads.none, wanted: IndexBuilder.wanted))
+    } catch {
+      preconditionFailure("a block just built does not decode: \(error.reason)")
+    }
+  }
+
+  /// The bytes of a block as they will lie at ``end``: the header's frame and the data frames.
+  func encode(_ columns: BlockColumns) -> (bytes: [UInt8], entry: DirectoryEntry) {
+    var header = columns.header
+    var data: [UInt8] = []
+    data.reserveCapacity(header.rawByteCount / 2)
+    var payloadOffset = 0
+    for index in header.frames.indices {
+      let start = data.count
+      let rawByteCount = header.frames[index].rawByteCount
+      if index == 0 {
+        LZ4Frame.append(columns.attributes.rawSpan, to: &data, state: state)
+      } else {
+        let range = payloadOffset..<(payloadOffset + rawByteCount)
+        LZ4Frame.append(columns.payloads.rawSpan.extracting(range), to: &data, state: state)
+        payloadOffset += rawByteCount
+      }
+      header.frames[index].storedByteCount = data.count - start
+      header.frames[index].checksum = Checksum.xxh3(
+        data.rawSpan.extracting(start..<data.count))
+    }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(data.count + 512)
+    ReelFrame.append(header.encode(), type: .block, at: end, binding: binding, to: &bytes)
+    let entry = DirectoryEntry(header, offset: end, headerByteCount: bytes.count)
+    bytes.append(contentsOf: data)
+    return (bytes, entry)
+  }
+
+  /// Whether dead checkpoints take more than a sixteenth of the segment.
+  var isWorthSealing: Bool { deadByteCount * 16 > end }
+
+  /// Appends the indexes over the blocks since the last checkpoint, the directory and a trailer.
+  ///
+  /// - Parameter isSeal: Whether the segment ends here.
+  /// - Throws: ``ReelError/io(_:)``; the writer is then unchanged and the call may be made again.
+  mutating func checkpoint(isSeal: Bool, watermark: UInt64) throws(ReelError) {
+    var bytes: [UInt8] = []
+    var directory = directory
+    let covered = indexes.firstBlock..<(indexes.firstBlock + indexes.blockCount)
+    var builder = indexes
+    for part in builder.encode(state: state) {
+      let offset = end + bytes.count
+      guard !part.content.isEmpty else {
+        directory.indexes.append(
+          IndexPart(
+            column: part.column, form: part.form, offset: offset, byteCount: 0, blocks: covered))
+        continue
+      }
+      ReelFrame.append(part.content, type: .index, at: offset, binding: binding, to: &bytes)
+      directory.indexes.append(
+        IndexPart(
+          column: part.column, form: part.form, offset: offset,
+          byteCount: end + bytes.count - offset, blocks: covered))
+    }
+    let directoryOffset = end + bytes.count
+    ReelFrame.append(
+      directory.encode(state: state), type: .directory, at: directoryOffset, binding: binding,
+      to: &bytes)
+    let directoryByteCount = end + bytes.count - directoryOffset
+    let trailer = Trailer(
+      isSeal: isSeal, directoryOffset: directoryOffset, directoryByteCount: directoryByteCount,
+      summary: summary, watermark: watermark)
+    bytes += trailer.encode(at: end + bytes.count, binding: binding)
+    try segment.file.write(bytes.rawSpan, at: end)
+    end += bytes.count
+    deadByteCount += directoryByteCount + Trailer.byteCount
+    self.directory = directory
+    indexes = builder.next(after: covered.upperBound)
+  }
+}

@@ -1,0 +1,40 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#else
+  internal import Darwin
+#endif
+
+/// The two clocks and the source of randomness, which tests replace.
+protocol Clock: Sendable {
+  /// Nanoseconds since the Unix epoch; may jump.
+  func wall() -> Int64
+  /// Nanoseconds since some fixed moment; never goes back.
+  func monotonic() -> Int64
+  /// 64 random bits, different at each call.
+  func random() -> UInt64
+}
+
+/// The operating system's clocks.
+struct SystemClock: Clock {
+  func wall() -> Int64 { read(CLOCK_REALTIME) }
+  func monotonic() -> Int64 { read(CLOCK_MONOTONIC) }
+  func random() -> UInt64 { UInt64.random(in: .min ... .max) }
+
+  private func read(_ clock: clockid_t) -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(clock, &time)
+    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+  }
+}
+
+/// The id of the running process.
+func currentProcessID() -> Int32 { getpid() }
+
+/// The machine's name, or an empty text where the system does not tell it.
+func hostName() -> String {
+  var name = [CChar](repeating: 0, count: 256)
+  guard unsafe gethostname(&name, name.count - 1) == 0 else { return "" }
+  return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}

@@ -1,0 +1,197 @@
+// Every unaligned load, store and copy of Reel, and the one owner of raw memory. Other files use
+// these operations and stay free of pointers; each line here says why it is safe.
+
+/// A fixed stretch of zeroed memory with one address for its whole life: the heap's, or a mapping's.
+///
+/// The write-ahead buffer lives in one. Several threads may touch it; whoever writes a byte range
+/// holds the lock that the owner of the region names.
+@safe final class Region: @unchecked Sendable {
+  let byteCount: Int
+  private let base: UnsafeMutableRawPointer
+  private let release: @Sendable (UnsafeMutableRawPointer, Int) -> Void
+
+  /// Takes over `byteCount` bytes at `base`; `release` gives them back when the region dies.
+  init(
+    adopting base: UnsafeMutableRawPointer, byteCount: Int,
+    release: @escaping @Sendable (UnsafeMutableRawPointer, Int) -> Void
+  ) {
+    unsafe self.base = base
+    self.byteCount = byteCount
+    unsafe self.release = release
+  }
+
+  /// Allocates zeroed heap memory, 64-byte aligned.
+  convenience init(byteCount: Int) {
+    let base = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
+    unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    unsafe self.init(adopting: base, byteCount: byteCount) { pointer, _ in
+      unsafe pointer.deallocate()
+    }
+  }
+
+  deinit { unsafe release(base, byteCount) }
+
+  /// The bytes of `range`, valid while the region lives.
+  @_lifetime(borrow self)
+  func bytes(_ range: Range<Int>) -> RawSpan {
+    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "range outside region")
+    // Safe: the range was checked against the allocation, which lives as long as `self`.
+    let span = unsafe RawSpan(_unsafeStart: base + range.lowerBound, byteCount: range.count)
+    return unsafe _overrideLifetime(span, borrowing: self)
+  }
+
+  /// Stores `value` in little-endian order at `offset`.
+  func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
+    precondition(offset >= 0 && offset <= byteCount - MemoryLayout<T>.size, "store outside region")
+    // Safe: the whole value lies inside the allocation, as just checked; alignment is not needed.
+    unsafe base.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
+  }
+
+  /// Copies `source` to `offset`.
+  func copy(_ source: RawSpan, at offset: Int) {
+    precondition(
+      offset >= 0 && source.byteCount <= byteCount - offset, "copy outside region")
+    // Safe: the destination was checked; the source is a live span and never overlaps a range
+    // that the caller is about to write.
+    unsafe source.withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress else { return }
+      unsafe (base + offset).copyMemory(from: start, byteCount: bytes.count)
+    }
+  }
+
+  /// Fills `range` with zeros.
+  func zero(_ range: Range<Int>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "range outside region")
+    // Safe: the range was checked against the allocation.
+    unsafe (base + range.lowerBound).initializeMemory(
+      as: UInt8.self, repeating: 0, count: range.count)
+  }
+}
+
+extension RawSpan {
+  /// Loads a little-endian integer at `offset`; traps when it does not lie inside the span, so
+  /// bytes from a file are read through ``ByteReader``, which throws instead.
+  @inline(__always)
+  func integer<T: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: T.Type) -> T {
+    // Safe: `unsafeLoadUnaligned` checks the bounds; every bit pattern is a valid integer.
+    unsafe T(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: T.self))
+  }
+
+  /// The byte at `offset`; traps outside the span.
+  @inline(__always)
+  func byte(at offset: Int) -> UInt8 {
+    // Safe: `unsafeLoad` checks the bounds and a byte has no alignment.
+    unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+  }
+
+  /// A copy of the bytes.
+  func copied() -> [UInt8] {
+    // Safe: the pointer is used only inside the closure.
+    unsafe withUnsafeBytes { unsafe [UInt8]($0) }
+  }
+
+  /// Whether both spans hold the same bytes.
+  @inline(__always)
+  func equals(_ other: RawSpan) -> Bool {
+    guard byteCount == other.byteCount else { return false }
+    var offset = 0
+    while offset &+ 8 <= byteCount {
+      guard integer(at: offset, as: UInt64.self) == other.integer(at: offset, as: UInt64.self)
+      else { return false }
+      offset &+= 8
+    }
+    while offset < byteCount {
+      guard byte(at: offset) == other.byte(at: offset) else { return false }
+      offset &+= 1
+    }
+    return true
+  }
+}
+
+extension Array where Element == UInt8 {
+  /// The array's bytes.
+  var rawSpan: RawSpan {
+    @_lifetime(borrow self)
+    get {
+      // Safe: an array's elements are initialized bytes, and the span borrows the array.
+      unsafe span.bytes
+    }
+  }
+
+  /// Appends `value` in little-endian order.
+  @inline(__always)
+  mutating func append<T: FixedWidthInteger & BitwiseCopyable>(littleEndian value: T) {
+    // Safe: the pointer to the local copy is used only inside the closure.
+    unsafe Swift.withUnsafeBytes(of: value.littleEndian) { unsafe append(contentsOf: $0) }
+  }
+
+  /// Appends the bytes of `span`.
+  @inline(__always)
+  mutating func append(_ span: RawSpan) {
+    // Safe: the pointer is used only inside the closure.
+    unsafe span.withUnsafeBytes { unsafe append(contentsOf: $0) }
+  }
+
+  /// Overwrites the bytes at `offset` with `value` in little-endian order.
+  mutating func overwrite<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
+    precondition(offset >= 0 && offset <= count - MemoryLayout<T>.size, "overwrite outside array")
+    // Safe: the whole value lies inside the array, as just checked.
+    unsafe withUnsafeMutableBytes {
+      unsafe $0.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
+    }
+  }
+
+  /// Appends `value` as an unsigned LEB128 integer: seven bits a byte, least significant first.
+  mutating func append(varint value: UInt64) {
+    var rest = value
+    while rest >= 0x80 {
+      append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    append(UInt8(truncatingIfNeeded: rest))
+  }
+
+  /// Appends a length as varint and then the bytes.
+  mutating func append(lengthPrefixed span: RawSpan) {
+    append(varint: UInt64(span.byteCount))
+    append(span)
+  }
+
+  /// Appends a length as varint and then the text in UTF-8.
+  mutating func append(lengthPrefixed text: String) {
+    append(varint: UInt64(text.utf8.count))
+    append(contentsOf: text.utf8)
+  }
+}
+
+extension String {
+  /// The text of `span`, with ill-formed UTF-8 replaced by U+FFFD.
+  init(decoding span: RawSpan) {
+    // Safe: the pointer is used only inside the closure.
+    self = unsafe span.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
+  }
+}
+
+extension RawSpan {
+  /// Whether the bytes come before those of `other` in unsigned byte order.
+  func isLexicographicallyBefore(_ other: RawSpan) -> Bool {
+    let common = Swift.min(byteCount, other.byteCount)
+    let shared = commonPrefix(other)
+    if shared == common { return byteCount < other.byteCount }
+    return byte(at: shared) < other.byte(at: shared)
+  }
+
+  /// The number of bytes at the front that both have in common.
+  func commonPrefix(_ other: RawSpan) -> Int {
+    let common = Swift.min(byteCount, other.byteCount)
+    var offset = 0
+    while offset &+ 8 <= common {
+      let difference =
+        integer(at: offset, as: UInt64.self) ^ other.integer(at: offset, as: UInt64.self)
+      if difference != 0 { return offset &+ difference.trailingZeroBitCount / 8 }
+      offset &+= 8
+    }
+    while offset < common, byte(at: offset) == other.byte(at: offset) { offset &+= 1 }
+    return offset
+  }
+}
