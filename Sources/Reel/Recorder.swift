@@ -19,6 +19,7 @@ public final class Recorder: Sendable {
   private let uniqueness: Uniqueness?
   private let flusher: Flusher
   private let lockFile: LockFile
+  private let reading = SharedRecording()
   private let closing = Lock()
   private nonisolated(unsafe) var isClosed = false
 
@@ -105,20 +106,24 @@ public final class Recorder: Sendable {
   /// - Complexity: O(bytes); no system call and no allocation with durability `process`.
   @discardableResult
   public func append(_ event: Event) throws(ReelError) -> SequenceNumber? {
-    if let uniqueness, let id = event.id {
-      return try uniqueness.append(id, in: self) { () throws(ReelError) in
-        try log.append(event).map(SequenceNumber.init(rawValue:))
-      }
+    guard let uniqueness, let id = event.id else {
+      return try log.append(event).map(SequenceNumber.init(rawValue:))
     }
+    uniqueness.lock.lock()
+    defer { uniqueness.lock.unlock() }
+    try uniqueness.check([id], in: recording)
     return try log.append(event).map(SequenceNumber.init(rawValue:))
   }
 
   /// Appends an event whose fields were given as bytes; as ``append(_:)-(Event)``.
   @discardableResult
   public func append(_ event: borrowing EventEncoder) throws(ReelError) -> SequenceNumber? {
-    if let uniqueness, let id = event.givenID {
-      try uniqueness.check(id, in: self)
+    guard let uniqueness, let id = event.givenID else {
+      return try log.append(event).map(SequenceNumber.init(rawValue:))
     }
+    uniqueness.lock.lock()
+    defer { uniqueness.lock.unlock() }
+    try uniqueness.check([id], in: recording)
     return try log.append(event).map(SequenceNumber.init(rawValue:))
   }
 
@@ -130,8 +135,16 @@ public final class Recorder: Sendable {
   @discardableResult
   public func append(contentsOf events: [Event]) throws(ReelError) -> Int {
     guard !events.isEmpty else { return 0 }
-    if let uniqueness { try uniqueness.check(events, in: self) }
+    guard let uniqueness else { return try log.append(batch: events) == nil ? 0 : events.count }
+    uniqueness.lock.lock()
+    defer { uniqueness.lock.unlock() }
+    try uniqueness.check(events.compactMap(\.id), in: recording)
     return try log.append(batch: events) == nil ? 0 : events.count
+  }
+
+  /// The same recording for reading: sees every append that has returned.
+  public var recording: Recording {
+    get throws(ReelError) { try reading.recording(folder, clock: clock) }
   }
 
   // MARK: Durability

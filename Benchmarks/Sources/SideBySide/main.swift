@@ -21,6 +21,7 @@ let recorder = try Recorder(path: path)
 let t1 = try seconds { for e in events { try recorder.append(e) } }
 let t2 = try seconds { try recorder.flush() }
 print("append \(Double(n)/t1/1e6) M/s, until in blocks \(Double(n)/(t1+t2)/1e6) M/s, cpu \((cpu()-c0)/Double(n)*1e6) us/event")
+if CommandLine.arguments.count > 2 { try recorder.close(); exit(0) }
 try recorder.close()
 let o = try seconds { let r = try Recording(path: path); print(try r.statistics().eventCount) }
 print("open+stat \(o*1e3) ms")

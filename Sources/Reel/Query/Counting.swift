@@ -53,6 +53,52 @@ struct Counting {
     }
   }
 
+  // MARK: Removal
+
+  /// The number of events that `cut` covers and nothing has removed yet.
+  func count(coveredBy cut: Cut) throws(ReelError) -> Int {
+    var total = 0
+    try forEachCandidate { candidate throws(ReelError) in
+      if case .stored(let origin) = candidate, let count = wholeCount(candidate) {
+        let entry = origin.entry
+        if entry.lastSequence < cut.sequence, cut.before.map({ entry.maximumTimestamp < $0 }) ?? true {
+          total += count
+          return
+        }
+        if entry.firstSequence >= cut.sequence
+          || cut.before.map({ entry.minimumTimestamp >= $0 }) ?? false
+        {
+          return
+        }
+      }
+      guard let run = try sources.run(candidate, after: nil) else { return }
+      run.forEachRow { row in
+        if cut.covers(timestamp: run.block.timestamps[row], sequence: run.block.sequence(row)) {
+          total += 1
+        }
+      }
+    }
+    return total
+  }
+
+  /// The sequence number of the event with `rank` events before it in order of arrival, or `limit`
+  /// when there are not so many.
+  func sequence(ofEvent rank: Int, below limit: UInt64) throws(ReelError) -> UInt64 {
+    var rest = rank
+    var found: UInt64?
+    try forEachCandidate { candidate throws(ReelError) in
+      guard found == nil else { return }
+      if let count = wholeCount(candidate), count <= rest {
+        rest -= count
+        return
+      }
+      guard let run = try sources.run(candidate, after: nil) else { return }
+      let sequences = run.rows.map { run.block.sequence(Int($0)) }.sorted()
+      if rest < sequences.count { found = sequences[rest] } else { rest -= sequences.count }
+    }
+    return min(found ?? limit, limit)
+  }
+
   // MARK: Facets
 
   func facets(_ facet: Facet) throws(ReelError) -> [FacetCount] {
