@@ -14,6 +14,7 @@ public struct RecorderConfiguration: Sendable {
   public var payloadFrameByteCount = 32 << 10
   /// Bytes at which a segment is sealed; smaller where ``maximumByteCount`` or
   /// ``maximumEventCount`` demand it. Default: 16 MiB. Minimum: 64 KiB.
+  /// Maximum: 1 GiB.
   public var segmentByteCount = 16 << 20
   /// The largest payload taken. Default: 1 MiB. Maximum: 16 MiB.
   public var maximumPayloadByteCount = 1 << 20
@@ -49,7 +50,7 @@ public struct RecorderConfiguration: Sendable {
     }
     try check("blockByteCount", blockByteCount, 4 << 10...16 << 20)
     try check("payloadFrameByteCount", payloadFrameByteCount, 4 << 10...16 << 20)
-    try check("segmentByteCount", segmentByteCount, 64 << 10...1 << 40)
+    try check("segmentByteCount", segmentByteCount, 64 << 10...1 << 30)
     try check("maximumPayloadByteCount", maximumPayloadByteCount, 0...Limits.payloadByteCount)
     if let maximumEventCount { try check("maximumEventCount", maximumEventCount, 8...Int.max) }
     if let maximumByteCount {

@@ -38,8 +38,9 @@ struct BlockBuilder {
   /// Bytes of a record in the buffer that are not counted as raw: its fixed header but 24.
   private static let uncountedByteCount = Record.headerByteCount - 24
   /// Texts remembered from block to block before they are all forgotten, so that columns of ever new
-  /// texts stay within about 10 MiB.
+  /// texts stay bounded.
   private static let maximumSymbolCount = 100_000
+  private static let maximumSymbolByteCount = 4 << 20
 
   /// - Parameter seed: Of the hash tables, so that nobody can choose texts that collide.
   init(seed: UInt64) {
@@ -55,7 +56,7 @@ struct BlockBuilder {
 
   /// Whether the block can take no more rows.
   func isFull(_ byteCount: Int) -> Bool {
-    rawByteCount >= byteCount || rowCount == Limits.blockRecordCount
+    rawByteCount >= byteCount || rowCount >= Limits.blockRecordCount
   }
 
   /// Appends a record; all records of a block are of one run and follow each other.
@@ -134,11 +135,13 @@ struct BlockBuilder {
     var reader = ByteReader(section)
     do {
       let count = try reader.count("the number of attributes", limit: Limits.attributeCount)
+      var previous = -1
       for _ in 0..<count {
         let index = Int(try reader.integer(UInt8.self, "an attribute"))
         let length = try reader.count("an attribute's length", limit: reader.remaining)
         let value = try reader.span(length, "an attribute's value")
-        guard index < Limits.attributeCount else { return }
+        guard index > previous, index < Limits.attributeCount else { return }
+        previous = index
         while attributes.count <= index { attributes.append(TextColumnBuilder(seed: seed)) }
         attributes[index].append(value, row: row)
       }
@@ -296,7 +299,9 @@ extension BlockBuilder {
   }
 
   private func restart(_ column: inout TextColumnBuilder) {
-    if column.symbolCount > Self.maximumSymbolCount {
+    if column.symbolCount > Self.maximumSymbolCount
+      || column.symbolByteCount > Self.maximumSymbolByteCount
+    {
       column = TextColumnBuilder(seed: seed)
     } else {
       column.startBlock()

@@ -91,15 +91,20 @@ struct BlockHeader: Hashable, Sendable {
       throw ByteReader.Malformed("the codec or encryption", "is unknown", found: codec)
     }
     guard recordCount >= 1, recordCount <= Limits.blockRecordCount, eventCount <= recordCount,
-      firstSequence >= 1, firstSequence <= UInt64.max - UInt64(recordCount), frameCount >= 1,
-      minimumTimestamp <= maximumTimestamp
+      firstSequence >= 1, firstSequence <= Limits.sequenceNumber, watermark < firstSequence,
+      frameCount >= 1, minimumTimestamp <= maximumTimestamp
     else { throw ByteReader.Malformed("a count", "cannot be", found: recordCount) }
     columns = []
     var attributeByteCount = 0
+    var seen = ColumnSet()
     for _ in 0..<columnCount {
       let id = ColumnID(rawValue: try reader.integer(UInt8.self, "a column"))
       let encoding = try reader.integer(UInt8.self, "a column's encoding")
       let byteCount = Int(try reader.integer(UInt32.self, "a column's length"))
+      guard id.rawValue < 128, !seen.contains(id) else {
+        throw ByteReader.Malformed("a column", "is unknown or comes twice", found: id.rawValue)
+      }
+      seen.insert(id)
       columns.append(ColumnEntry(id: id, encoding: encoding, byteCount: byteCount))
       attributeByteCount += byteCount
     }
@@ -115,12 +120,15 @@ struct BlockHeader: Hashable, Sendable {
       let isOrdered =
         index < 2 ? frame.firstRow == 0 : frame.firstRow > frames[index - 1].firstRow
       guard frame.rawByteCount <= Limits.frameByteCount, frame.firstRow < recordCount, isOrdered,
-        frame.rawByteCount / 255 <= frame.storedByteCount
+        frame.rawByteCount / 255 <= frame.storedByteCount,
+        frame.storedByteCount <= LZ4Frame.maximumByteCount(of: frame.rawByteCount)
       else { throw ByteReader.Malformed("a frame", "cannot be", found: frame.rawByteCount) }
       frames.append(frame)
     }
     try reader.finish("a block header")
-    guard raw <= Limits.blockByteCount, attributeByteCount == frames[0].rawByteCount else {
+    guard raw <= Limits.blockByteCount, attributeByteCount == frames[0].rawByteCount,
+      frames.count == 1 || seen.contains(.payloadLength)
+    else {
       throw ByteReader.Malformed("a block's length", "cannot be", found: raw)
     }
   }

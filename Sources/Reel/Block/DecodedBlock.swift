@@ -61,7 +61,12 @@ final class DecodedBlock: Sendable {
       offset = end
       guard wanted.contains(entry.id) else { continue }
       switch entry.id {
-      case .recordType: recordTypes = try Self.planes(bytes, entry, rows)
+      case .recordType:
+        let types = try Self.planes(bytes, entry, rows)
+        guard types.allSatisfy({ $0 <= 255 }) else {
+          throw ByteReader.Malformed("a record's type", "is larger than a byte", found: rows)
+        }
+        recordTypes = types
       case .timestamp:
         try Self.expect(entry, .deltas)
         timestamps = try IntegerColumn.decodeDeltas(bytes, count: rows)
@@ -86,6 +91,17 @@ final class DecodedBlock: Sendable {
     }
     guard !wanted.contains(.timestamp) || timestamps.count == rows else {
       throw ByteReader.Malformed("the timestamps", "are missing", found: timestamps.count)
+    }
+    if wanted.contains(.recordType) {
+      let events = recordTypes.map { $0.reduce(0) { $0 + ($1 == 0 ? 1 : 0) } } ?? rows
+      guard events == header.eventCount else {
+        throw ByteReader.Malformed("the number of events", "does not match", found: events)
+      }
+    }
+    let textByteCount = texts.reduce(0) { $0 + ($1?.byteCount ?? 0) }
+      + attributeColumns.values.reduce(0) { $0 + $1.byteCount }
+    guard textByteCount <= 4 * Limits.frameByteCount else {
+      throw ByteReader.Malformed("the dictionaries", "are larger than possible", found: textByteCount)
     }
     self.timestamps = timestamps
     self.recordTypes = recordTypes

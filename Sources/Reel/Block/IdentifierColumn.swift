@@ -18,6 +18,9 @@ struct IdentifierColumnBuilder {
     case uuid = 2
   }
 
+  /// The number of planes is a byte.
+  private static let maximumPlaneCount = 255
+
   var isEmpty: Bool { lengths.isEmpty }
 
   /// Gives `identifier` to `row`; the rows between the last one given and this are absent.
@@ -44,14 +47,16 @@ struct IdentifierColumnBuilder {
       flag = ColumnEncoding.presenceFlag
       PresenceBitmap.append(rows, to: &output)
     }
-    guard let length = lengths.first, length > 0, lengths.allSatisfy({ $0 == length }) else {
-      for length in lengths { output.append(varint: UInt64(length)) }
-      output.append(contentsOf: bytes)
-      return ColumnEncoding.identifiers.rawValue | flag
+    if let length = lengths.first, length > 0, lengths.allSatisfy({ $0 == length }) {
+      let (form, packed) = pack(length: length)
+      if packed.count / lengths.count <= Self.maximumPlaneCount {
+        Self.appendPlanes(packed, form: form, count: lengths.count, to: &output)
+        return ColumnEncoding.identifierPlanes.rawValue | flag
+      }
     }
-    let (form, packed) = pack(length: length)
-    Self.appendPlanes(packed, form: form, count: lengths.count, to: &output)
-    return ColumnEncoding.identifierPlanes.rawValue | flag
+    for length in lengths { output.append(varint: UInt64(length)) }
+    output.append(contentsOf: bytes)
+    return ColumnEncoding.identifiers.rawValue | flag
   }
 
   private func pack(length: Int) -> (Form, [UInt8]) {
@@ -207,7 +212,11 @@ struct IdentifierColumn: Sendable {
     }
     var packed = [UInt8](repeating: 0, count: width * count)
     for plane in 0..<width {
-      let isDifference = modes.byte(at: plane) == 1
+      let mode = modes.byte(at: plane)
+      guard mode <= 1 else {
+        throw ByteReader.Malformed("a plane's mode", "is unknown", found: mode)
+      }
+      let isDifference = mode == 1
       var value: UInt8 = 0
       for row in 0..<count {
         let byte = planes.byte(at: plane &* count &+ row)

@@ -42,6 +42,12 @@ enum LZ4Frame {
     output.append(littleEndian: UInt32(0))
   }
 
+  /// The bytes that a frame of `byteCount` bytes of content can take at most.
+  static func maximumByteCount(of byteCount: Int) -> Int {
+    let blocks = (byteCount + maximumBlockByteCount - 1) / maximumBlockByteCount
+    return headerByteCount + byteCount + blocks * blockOverhead + 4
+  }
+
   /// The content of the frame in `bytes`, which must be exactly one frame of the form above.
   ///
   /// The block header's XXH3 vouches for the bytes, so the XXH32 values, which serve other tools,
@@ -59,7 +65,9 @@ enum LZ4Frame {
     let flags = try reader.integer(UInt8.self, "a frame's flags")
     let descriptor = try reader.integer(UInt8.self, "a frame's descriptor")
     let check = try reader.integer(UInt8.self, "a frame's header checksum")
-    guard flags == Self.flags, check == headerChecksum(descriptor) else {
+    guard flags == Self.flags, descriptor == blockDescriptor(byteCount),
+      check == headerChecksum(descriptor)
+    else {
       throw ByteReader.Malformed("a frame's header", "is not of Reel's form", found: flags)
     }
     var content: [UInt8] = []

@@ -24,6 +24,7 @@ struct SymbolTable {
   }
 
   var count: Int { hashes.count }
+  var byteCount: Int { bytes.count }
 
   /// The bytes of a symbol.
   @_lifetime(borrow self)

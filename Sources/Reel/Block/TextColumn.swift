@@ -18,6 +18,8 @@ struct TextColumnBuilder {
 
   /// The texts that it remembers, of this block and those before.
   var symbolCount: Int { table.count }
+  /// The bytes of those texts.
+  var symbolByteCount: Int { table.byteCount }
 
   /// Whether no row has a text.
   var isEmpty: Bool { distinct.isEmpty }
@@ -86,6 +88,10 @@ struct TextColumn: Sendable {
       let shared = try reader.count("a shared prefix", limit: previousLength)
       let length = try reader.count("a text's length", limit: Limits.dictionaryTextByteCount)
       let rest = try reader.span(length, "a text")
+      guard
+        isAfter(rest, shared: shared, previous: bytes[previous..<(previous + previousLength)])
+          || offsets.count == 1
+      else { throw ByteReader.Malformed("a dictionary", "is not sorted", found: length) }
       // Shared prefixes let few bytes stand for many: both one text and all of them are bounded.
       guard shared + length <= Limits.dictionaryTextByteCount,
         bytes.count + shared + length <= Limits.frameByteCount
@@ -114,6 +120,9 @@ struct TextColumn: Sendable {
     self.offsets = offsets
     self.codes = codes
   }
+
+  /// The bytes it takes in memory beyond a small constant.
+  var byteCount: Int { bytes.count + 4 * offsets.count + 2 * codes.count }
 
   /// The number of distinct texts.
   var count: Int { offsets.count - 1 }
@@ -152,4 +161,11 @@ struct TextColumn: Sendable {
     counts.removeFirst()
     return counts
   }
+}
+
+/// Whether the text that shares `shared` bytes with `previous` and goes on with `rest` comes after it
+/// in strict order of bytes, as sorted, front-coded dictionaries must.
+func isAfter(_ rest: RawSpan, shared: Int, previous: ArraySlice<UInt8>) -> Bool {
+  guard rest.byteCount > 0 else { return false }
+  return shared == previous.count || rest.byte(at: 0) > previous[previous.startIndex + shared]
 }

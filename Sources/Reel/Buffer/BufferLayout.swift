@@ -74,7 +74,7 @@ struct BufferHeader: Hashable, Sendable {
     let checksum = page.integer(at: 64, as: UInt64.self)
     guard checksum == Checksum.xxh3(page.extracting(0..<64)),
       capacity >= 4096, capacity <= UInt64(Self.maximumCapacity), capacity % 8 == 0,
-      firstSequence >= 1, firstSequence <= 1 << 62
+      firstSequence >= 1, firstSequence <= Limits.sequenceNumber
     else {
       throw .corrupted(
         Corruption(path: path, bytes: 0..<72, reason: "the buffer's header fails its checksum"))
@@ -178,7 +178,11 @@ struct BufferProgress: Hashable, Sendable {
         watermark: page.integer(at: offset + 24, as: UInt64.self),
         segment: page.integer(at: offset + 32, as: UInt64.self),
         segmentByteCount: page.integer(at: offset + 40, as: UInt64.self))
-      return entry.released < 1 << 62 && entry.nextSequence < 1 << 62 ? entry : nil
+      let isPossible =
+        entry.released < 1 << 62 && entry.released % 8 == 0
+        && entry.nextSequence <= Limits.sequenceNumber && entry.segmentByteCount < 1 << 62
+        && entry.watermark <= Limits.sequenceNumber
+      return isPossible ? entry : nil
     }
     return entries.max { $0.counter < $1.counter }
   }

@@ -14,6 +14,10 @@ struct BufferReader {
     self.file = file
     let page = try file.read(at: 0, byteCount: BufferHeader.byteCount)
     header = try BufferHeader(decoding: page.rawSpan, path: file.path)
+    guard try file.byteCount() >= BufferHeader.byteCount + header.capacity else {
+      throw .corrupted(
+        Corruption(path: file.path, bytes: 32..<40, reason: "the file is shorter than its ring"))
+    }
     guard let progress = BufferProgress.newest(in: page.rawSpan, runID: header.runID) else {
       throw .corrupted(
         Corruption(path: file.path, bytes: 256..<384, reason: "no progress entry is whole"))
@@ -105,9 +109,9 @@ struct BufferReader {
     }
     let recordCount = frame.integer(at: 12, as: UInt32.self)
     let first = frame.integer(at: 16, as: UInt64.self)
-    guard nextSequence == 0 || first == nextSequence, first >= 1, first < 1 << 62 else {
-      return false
-    }
+    guard nextSequence == 0 || first == nextSequence, first >= 1, first <= Limits.sequenceNumber,
+      isWhole(frame, recordCount)
+    else { return false }
     var rest = frame.extracting(BufferFrame.headerByteCount..<frame.byteCount)
     for index in 0..<UInt64(recordCount) {
       guard let record = try? RecordView(rest) else { return false }
@@ -116,6 +120,16 @@ struct BufferReader {
     }
     nextSequence = first + UInt64(recordCount)
     return true
+  }
+
+  /// Whether the records of a frame fill it: none is handed out of one where they do not.
+  private func isWhole(_ frame: RawSpan, _ recordCount: UInt32) -> Bool {
+    var rest = frame.extracting(BufferFrame.headerByteCount..<frame.byteCount)
+    for _ in 0..<recordCount {
+      guard let record = try? RecordView(rest) else { return false }
+      rest = rest.extracting(record.byteCount..<rest.byteCount)
+    }
+    return rest.byteCount == 0
   }
 
   private func readRing(at offset: Int, byteCount: Int) throws(ReelError) -> [UInt8] {

@@ -113,8 +113,8 @@ public struct Run: Hashable, Sendable {
 
   init(reading reader: inout ByteReader) throws(ByteReader.Malformed) {
     id = try reader.integer(UInt64.self, "a run's id")
-    firstSequence = SequenceNumber(rawValue: try reader.varint("a run's first sequence number"))
-    let last = try reader.varint("a run's last sequence number")
+    firstSequence = SequenceNumber(rawValue: try reader.sequence("a run's first sequence number"))
+    let last = try reader.sequence("a run's last sequence number")
     lastSequence = last == 0 ? nil : SequenceNumber(rawValue: last)
     startWall = try reader.integer(Int64.self, "a run's wall clock")
     startMonotonic = try reader.integer(Int64.self, "a run's monotonic clock")
@@ -139,7 +139,8 @@ public struct Run: Hashable, Sendable {
     self.startMonotonic = startMonotonic
     end = .open
     self.processID = processID
-    self.host = String(host.prefix(63))
+    // At most 63 bytes, so that the state of many runs stays within its limit.
+    self.host = String(decoding: host.utf8.prefix(63), as: UTF8.self)
   }
 }
 
@@ -203,7 +204,7 @@ struct Cut: Hashable, Sendable {
   init(reading reader: inout ByteReader) throws(ByteReader.Malformed) {
     let isAll = try reader.integer(UInt8.self, "a cut's form")
     let before = try reader.integer(Int64.self, "a cut's moment")
-    sequence = try reader.varint("a cut's sequence number")
+    sequence = try reader.sequence("a cut's sequence number")
     self.before = isAll == 1 ? nil : before
   }
 }
@@ -226,7 +227,7 @@ struct Drop: Hashable, Sendable {
   }
 
   init(reading reader: inout ByteReader) throws(ByteReader.Malformed) {
-    below = try reader.varint("a drop's end")
+    below = try reader.sequence("a drop's end")
     eventCount = try reader.varint("a drop's events")
   }
 }

@@ -29,7 +29,7 @@ struct ControlState: Hashable, Sendable {
       runs.append(run)
       if runs.count > Self.maximumRunCount {
         runs.removeFirst()
-        forgottenRunCount += 1
+        forgottenRunCount &+= 1
       }
     case .runEnd(let wall, _):
       endLastRun(.closed, lastSequence: sequence, wall: wall)
@@ -40,13 +40,14 @@ struct ControlState: Hashable, Sendable {
     case .cut(let cut):
       guard !cuts.contains(where: { $0.includes(cut) }) else { return }
       cuts.removeAll { cut.includes($0) }
-      cuts.append(cut)
+      // The recorder refuses a cut beyond the limit; a file that has more is not believed.
+      if cuts.count < Self.maximumCutCount { cuts.append(cut) }
     case .drop(let drop):
       dropped.below = max(dropped.below, drop.below)
       dropped.eventCount &+= drop.eventCount
       cuts.removeAll { $0.sequence <= dropped.below }
     case .syncMark(let watermark):
-      self.watermark = max(self.watermark, watermark)
+      if watermark < sequence { self.watermark = max(self.watermark, watermark) }
     case .configuration(let declarations):
       // Types are checked when attributes are declared; a contradiction in a file changes nothing.
       try? attributes.merge(declarations)
@@ -110,7 +111,7 @@ struct ControlState: Hashable, Sendable {
       cuts.append(try Cut(reading: &reader))
     }
     dropped = try Drop(reading: &reader)
-    watermark = try reader.varint("the watermark")
+    watermark = min(try reader.varint("the watermark"), Limits.sequenceNumber)
     let declarations = try [AttributeDeclaration](reading: &reader)
     try? attributes.merge(declarations)
     try reader.finish("the state")

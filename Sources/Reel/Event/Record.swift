@@ -50,6 +50,8 @@ enum Record {
 
 /// The bounds that every reader may rely on. Normative: format-spec.md, "Limits".
 enum Limits {
+  /// Sequence numbers end here, so that sums of two never overflow.
+  static let sequenceNumber: UInt64 = 1 << 62
   static let idByteCount = 255
   static let textByteCount = 4096
   static let payloadByteCount = 16 << 20
@@ -86,15 +88,25 @@ struct RecordView: ~Escapable {
       throw ByteReader.Malformed("a record's length", "does not fit", found: byteCount)
     }
     var end = Record.headerByteCount
+    var isWithinLimits = true
     for index in 0..<11 {
       let length = bytes.integer(at: Record.lengthsOffset + 2 * index, as: UInt16.self)
-      if length != Record.absentLength { end += Int(length) }
+      guard length != Record.absentLength else { continue }
+      end += Int(length)
+      let isIdentifier =
+        index == Record.Field.id.rawValue || index == Record.Field.parentID.rawValue
+      if length > (isIdentifier ? Limits.idByteCount : Limits.textByteCount) {
+        isWithinLimits = false
+      }
     }
-    end += Int(bytes.integer(at: 28, as: UInt32.self))
+    let attributes = Int(bytes.integer(at: 28, as: UInt32.self))
+    end += attributes
     payloadStart = end
     let payload = bytes.integer(at: 24, as: UInt32.self)
     if payload != Record.absentPayload { end += Int(payload) }
-    guard end == byteCount else {
+    guard end == byteCount, isWithinLimits, attributes <= Limits.attributeSectionByteCount,
+      payload == Record.absentPayload || payload <= Limits.payloadByteCount
+    else {
       throw ByteReader.Malformed("a record's fields", "do not fill it", found: end)
     }
     self.bytes = bytes.extracting(0..<byteCount)

@@ -2,7 +2,7 @@
 /// built while recording and the one rebuilt on opening are the same by construction.
 struct IndexBuilder {
   private let seed: UInt64
-  var attributes: AttributeSchema
+  private var attributes: AttributeSchema
   private var columns: [UInt8: PostingIndexBuilder] = [:]
   /// Columns that have values and no index: a part of no bytes tells readers so.
   private var unindexed: Set<UInt8> = []
@@ -23,6 +23,16 @@ struct IndexBuilder {
     self.firstBlock = firstBlock
     self.attributes = attributes
     self.seed = seed
+  }
+
+  /// Goes on with other declarations. An attribute that is to be indexed only from now on has no
+  /// index over the blocks of this builder at all, because it would lack the earlier ones.
+  mutating func declare(_ new: AttributeSchema) {
+    for (index, declaration) in new.declarations.enumerated() where declaration.isIndexed {
+      let wasIndexed = index < attributes.declarations.count && attributes.declarations[index].isIndexed
+      if !wasIndexed, blockCount > 0 { unindexed.insert(ColumnID.attribute(index).rawValue) }
+    }
+    attributes = new
   }
 
   /// An empty builder for the blocks from the ordinal `firstBlock` on.
@@ -79,12 +89,18 @@ struct IndexBuilder {
   {
     var parts: [(column: ColumnID, form: IndexPart.Form, content: [UInt8])] = []
     for rawValue in columns.keys.sorted() {
-      guard var builder = columns[rawValue], !builder.isEmpty else { continue }
+      guard var builder = columns[rawValue], !builder.isEmpty, !unindexed.contains(rawValue) else {
+        continue
+      }
       let id = ColumnID(rawValue: rawValue)
       if builder.prefersFingerprints {
         appendFingerprints(builder.hashes(), id, to: &parts)
       } else {
-        let content = CompressedContent.encode(builder.encode(), state: state)
+        let raw = builder.encode()
+        // An index that no reader would accept is left out.
+        let content =
+          raw.count <= ReelFrame.maximumByteCount / 2
+          ? CompressedContent.encode(raw, state: state) : []
         parts.append((id, .postings, content))
       }
     }

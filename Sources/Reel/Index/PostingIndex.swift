@@ -89,6 +89,9 @@ struct PostingIndex: Sendable {
       let shared = try reader.count("a shared prefix", limit: previous.count)
       let length = try reader.count("a key's length", limit: Limits.dictionaryTextByteCount)
       let rest = try reader.span(length, "a key")
+      guard keyOffsets.count == 1 || isAfter(rest, shared: shared, previous: keys[previous]) else {
+        throw ByteReader.Malformed("an index", "is not sorted", found: length)
+      }
       guard shared + length <= Limits.dictionaryTextByteCount,
         keys.count + shared + length <= ReelFrame.maximumByteCount
       else { throw ByteReader.Malformed("a key", "is too long", found: shared + length) }
@@ -99,9 +102,12 @@ struct PostingIndex: Sendable {
       counts.append(try reader.varint("a key's count"))
       let entries = try reader.count("a key's blocks", limit: blockCount)
       var block: UInt64 = 0
+      var isFirst = true
       for _ in 0..<entries {
-        block &+= UInt64(try reader.count("a block", limit: blockCount))
-        guard block < UInt64(blockCount) else {
+        defer { isFirst = false }
+        let step = UInt64(try reader.count("a block", limit: blockCount))
+        block &+= step
+        guard block < UInt64(blockCount), step > 0 || isFirst else {
           throw ByteReader.Malformed("a block", "is outside the index", found: block)
         }
         blocks.append(UInt32(block))

@@ -20,6 +20,8 @@ struct SnapshotReader {
   /// ticks slower than files come and go.
   private static let settlingTime: Int64 = 50_000_000
   private static let maximumAttempts = 200
+  /// Attempts before sequence numbers that do not join are taken for a hole.
+  private static let patience = 3
 
   init(folder: any Folder, clock: any Clock) {
     self.folder = folder
@@ -33,7 +35,8 @@ struct SnapshotReader {
   mutating func refresh() throws(ReelError) {
     for attempt in 0..<Self.maximumAttempts {
       do {
-        if try refreshOnce(acceptsGap: attempt + 1 == Self.maximumAttempts) { return }
+        let isLast = attempt + 1 == Self.maximumAttempts
+        if try refreshOnce(acceptsGap: attempt >= Self.patience, isLastAttempt: isLast) { return }
       } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
         // A file went while we looked: list again.
       }
@@ -41,7 +44,9 @@ struct SnapshotReader {
     }
   }
 
-  private mutating func refreshOnce(acceptsGap: Bool) throws(ReelError) -> Bool {
+  private mutating func refreshOnce(
+    acceptsGap: Bool, isLastAttempt: Bool
+  ) throws(ReelError) -> Bool {
     let before = listed
     try listIfChanged()
     let isUnchanged = before != nil && listed?.modification == before?.modification
@@ -65,9 +70,9 @@ struct SnapshotReader {
     guard let after = try tail.progress() else { return false }
     let next = snapshot.segments.last?.summary.nextSequence ?? 1
     if let first = tail.firstSequence, first > next {
-      // The segments end before the buffer begins: blocks were written meanwhile, or this is a copy.
-      if !acceptsGap && after != progress { return false }
-      if !acceptsGap {
+      // The segments end before the buffer begins: blocks were written meanwhile, or this is a copy
+      // made while recording, which nobody will complete.
+      if !acceptsGap || after != progress && !isLastAttempt {
         listed = nil
         return false
       }

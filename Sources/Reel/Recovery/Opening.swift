@@ -13,6 +13,8 @@ struct Opening {
   private var active: SegmentWriter?
   private var nextSequence: UInt64 = 1
   private var watermark: UInt64 = 0
+  /// Buffers all of whose records are in blocks now.
+  private var emptied: [UInt64] = []
   private(set) var report = RecoveryReport()
 
   init(folder: any Folder, configuration: RecorderConfiguration) throws(ReelError) {
@@ -30,6 +32,7 @@ struct Opening {
   ///   and the buffer.
   mutating func recover() throws(ReelError) -> SegmentAppender {
     for name in files.leftovers { try folder.unlink(name) }
+    for sequence in files.buffers { try takeProgress(sequence) }
     for sequence in files.segments {
       try takeSegment(sequence, isLast: sequence == files.segments.last)
     }
@@ -42,10 +45,21 @@ struct Opening {
   }
 
   /// Unlinks the buffers whose records are all in blocks; to be called once the new one is named.
+  /// One that could not be read stays, as evidence.
   func removeOldBuffers() throws(ReelError) {
-    for sequence in files.buffers {
+    for sequence in emptied {
       try folder.unlink(FileName.buffer(firstSequence: sequence))
     }
+  }
+
+  /// Takes from a buffer's header what is known to be durable, before any tail is judged by it.
+  private mutating func takeProgress(_ sequence: UInt64) throws(ReelError) {
+    let file = try folder.open(FileName.buffer(firstSequence: sequence), .read)
+    guard let reader = try? BufferReader(file: file), let progress = try reader.progress() else {
+      return
+    }
+    watermark = max(watermark, progress.watermark)
+    if files.segments.isEmpty { recording = recording ?? reader.header.recording }
   }
 
   private func newRecordingID() -> RecordingID {
@@ -79,7 +93,14 @@ struct Opening {
     recording = segment.header.binding.recording
     if let trailer = try segment.trailer(endingAt: byteCount), trailer.isSeal || !isLast {
       takeSealed(trailer.summary, byteCount, trailer.watermark)
-      if isLast { try takeControl(segment, blocks: try segment.directory(trailer).blocks) }
+      guard isLast else { return }
+      do {
+        try takeControl(segment, blocks: try segment.directory(trailer).blocks)
+      } catch .corrupted(let corruption) {
+        report.damages.append(corruption)
+        let scan = try SegmentScanner(segment, byteCount: byteCount, check: .headers).scan()
+        try takeControl(segment, blocks: scan.blocks)
+      }
       return
     }
     try takeUnsealed(segment, byteCount, isLast: isLast)
@@ -93,7 +114,8 @@ struct Opening {
     var summary = SegmentSummary(firstSequence: sequence)
     summary.lastArrival = .max
     sealed.append(SegmentAppender.SealedSegment(summary, byteCount: byteCount))
-    nextSequence = max(nextSequence, sequence + 1)
+    // A record takes at least a byte of a frame, and LZ4 makes at most 255 bytes of one.
+    nextSequence = max(nextSequence, sequence + 255 * UInt64(byteCount) + 1)
   }
 
   private mutating func takeSealed(
@@ -108,13 +130,15 @@ struct Opening {
   private mutating func takeUnsealed(
     _ segment: SegmentFile, _ byteCount: Int, isLast: Bool
   ) throws(ReelError) {
+    if isLast { watermark = max(watermark, (try? segment.state())?.watermark ?? 0) }
     let scan = try SegmentScanner(
-      segment, byteCount: byteCount, check: isLast ? .aboveWatermark : .headers
+      segment, byteCount: byteCount, watermark: watermark,
+      check: isLast ? .aboveWatermark : .headers
     ).scan()
     report.damages += scan.damages
     watermark = max(watermark, scan.watermark)
     guard isLast else {
-      takeSealed(scan.summary, byteCount, scan.watermark)
+      takeSealed(scan.summary, byteCount, 0)
       if case .torn(let corruption) = scan.ending { report.damages.append(corruption) }
       return
     }
@@ -165,6 +189,7 @@ struct Opening {
       control = try segment.state()
     } catch .corrupted(let corruption) {
       report.damages.append(corruption)
+      try takeOlderControl(before: segment.firstSequence)
     }
     for entry in blocks where entry.eventCount < entry.recordCount {
       do {
@@ -174,6 +199,27 @@ struct Opening {
       }
     }
     watermark = max(watermark, control.watermark)
+  }
+
+  /// The control state as far as older segments tell it, for want of the newest's.
+  private mutating func takeOlderControl(before sequence: UInt64) throws(ReelError) {
+    var later: [SegmentFile] = []
+    for number in files.segments.reversed() where number < sequence {
+      let file = try folder.open(FileName.segment(firstSequence: number), .read)
+      guard let segment = try? SegmentFile(file: file) else { continue }
+      later.append(segment)
+      guard let state = try? segment.state() else { continue }
+      control = state
+      break
+    }
+    for segment in later.reversed() {
+      let scan = try SegmentScanner(
+        segment, byteCount: try segment.file.byteCount(), check: .headers
+      ).scan()
+      for entry in scan.blocksWithControlRecords {
+        try? segment.controlRecords(entry) { control.apply($0, sequence: $1) }
+      }
+    }
   }
 
   // MARK: Buffers
@@ -189,10 +235,14 @@ struct Opening {
       reader = try BufferReader(file: file)
     } catch .corrupted(let corruption) {
       report.damages.append(corruption)
+      appender.skip(to: sequence)
+      return
+    } catch .notARecording(let path, let reason) {
+      report.damages.append(Corruption(path: path, bytes: 0..<8, reason: reason))
+      appender.skip(to: sequence)
       return
     }
-    guard reader.header.firstSequence == sequence,
-      appender.nextSequence == 1 || reader.header.recording == appender.recording
+    guard reader.header.firstSequence == sequence, reader.header.recording == appender.recording
     else {
       report.damages.append(
         Corruption(
@@ -200,7 +250,6 @@ struct Opening {
           reason: "the buffer belongs to another name or recording"))
       return
     }
-    if recording == nil { appender = rebuilt(appender, for: reader.header.recording) }
     let runID = reader.header.runID
     let first = appender.nextSequence
     var failure: ReelError?
@@ -212,17 +261,13 @@ struct Opening {
     }
     if let failure { throw failure }
     try appender.writeBlock()
+    appender.skip(to: max(sequence, reader.nextSequence))
+    emptied.append(sequence)
     report.recoveredRecordCount += appender.nextSequence - first
     // What has been handed out must stay, even when the power fails next.
     if configuration.durability == .disk || reader.header.durability == .disk {
       try appender.sync()
     }
-  }
-
-  private func rebuilt(_ appender: SegmentAppender, for recording: RecordingID) -> SegmentAppender {
-    SegmentAppender(
-      folder: folder, recording: recording, configuration: configuration, control: control,
-      sealed: sealed, active: active, nextSequence: nextSequence, watermark: watermark, seed: seed)
   }
 }
 

@@ -4,8 +4,9 @@ struct Directory: Hashable, Sendable {
   var blocks: [DirectoryEntry] = []
   var indexes: [IndexPart] = []
 
-  /// One block.
   static let maximumBlockCount = 1 << 22
+  /// Of a block's header alone: so a directory cannot claim more blocks than its file has room for.
+  private static let minimumBlockByteCount = 100
 
   /// The content of a directory frame: the raw length (u32) and the LZ4 block of eight integer
   /// columns, each with its length, and the list of index parts.
@@ -47,7 +48,8 @@ struct Directory: Hashable, Sendable {
   init(decoding content: RawSpan, at offset: Int) throws(ByteReader.Malformed) {
     let raw = try CompressedContent.decode(content)
     var reader = ByteReader(raw.rawSpan)
-    let count = try reader.count("the number of blocks", limit: Self.maximumBlockCount)
+    let count = try reader.count(
+      "the number of blocks", limit: min(Self.maximumBlockCount, offset / Self.minimumBlockByteCount))
     var columns: [[Int64]] = []
     for _ in 0..<8 {
       let length = try reader.count("a column's length", limit: reader.remaining)
@@ -55,6 +57,7 @@ struct Directory: Hashable, Sendable {
       columns.append(try IntegerColumn.decodeDeltas(column, count: count))
     }
     var previousEnd = SegmentHeader.byteCount
+    var nextSequence: UInt64 = 1
     for index in 0..<count {
       let entry = DirectoryEntry(
         offset: Int(columns[0][index]), byteCount: Int(columns[1][index]),
@@ -66,12 +69,15 @@ struct Directory: Hashable, Sendable {
       guard entry.offset >= previousEnd, entry.offset < offset, entry.byteCount > 0,
         entry.byteCount <= offset - entry.offset,
         (1...Int64(Limits.blockRecordCount)).contains(columns[3][index]),
-        (0...columns[3][index]).contains(columns[4][index]), entry.firstSequence <= 1 << 62
+        (0...columns[3][index]).contains(columns[4][index]),
+        entry.firstSequence >= nextSequence, entry.firstSequence <= Limits.sequenceNumber
       else { throw ByteReader.Malformed("a directory entry", "cannot be", found: index) }
       previousEnd = entry.offset + entry.byteCount
+      nextSequence = entry.lastSequence + 1
       blocks.append(entry)
     }
-    let partCount = try reader.count("the number of index parts", limit: reader.remaining)
+    let partCount = try reader.count(
+      "the number of index parts", limit: min(reader.remaining, offset / ReelFrame.overhead))
     for _ in 0..<partCount {
       indexes.append(try IndexPart(reading: &reader, blockCount: count, end: offset))
     }

@@ -31,7 +31,8 @@ enum FileName {
     guard name.hasSuffix(suffix) else { return nil }
     let digits = name.dropLast(suffix.count)
     guard digits.utf8.count == digitCount,
-      digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let value = UInt64(digits), value > 0
+      digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let value = UInt64(digits), value > 0,
+      value <= Limits.sequenceNumber
     else { return nil }
     return value
   }

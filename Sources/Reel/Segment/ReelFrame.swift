@@ -57,10 +57,12 @@ struct ReelFrame {
     guard Checksum.xxh3(content, seed: seed) == checksum else {
       throw ByteReader.Malformed("a frame's checksum", "does not match", found: checksum)
     }
-    type = FrameType(rawValue: typeValue)
-    guard version == 0, type.isKnown || flags & FrameType.refuseFlag == 0 else {
+    let known = FrameType(rawValue: typeValue)
+    guard version == 0 && known.isKnown || flags & FrameType.refuseFlag == 0 else {
       throw ByteReader.Malformed("a frame's type or version", "is not known", found: typeValue)
     }
+    // Derived content in a form of a later version is passed over as an unknown type is.
+    type = version == 0 ? known : .unknown
     self.content = content.copied()
   }
 }
@@ -71,6 +73,7 @@ struct FrameType: RawRepresentable, Hashable, Sendable {
 
   static let refuseFlag: UInt8 = 1
 
+  static let unknown = FrameType(rawValue: 0)
   static let segmentHeader = FrameType(rawValue: 1)
   static let block = FrameType(rawValue: 2)
   static let directory = FrameType(rawValue: 3)

@@ -90,6 +90,9 @@ struct SegmentAppender {
     builder.append(record, sequence: sequence, runID: runID)
   }
 
+  /// Leaves out sequence numbers up to `sequence`, which were given and are lost.
+  mutating func skip(to sequence: UInt64) { nextSequence = max(nextSequence, sequence) }
+
   var isBlockFull: Bool { builder.isFull(configuration.blockByteCount) }
 
   /// Writes what has been taken as a block.

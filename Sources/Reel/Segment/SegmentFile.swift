@@ -87,8 +87,15 @@ final class SegmentFile: Sendable {
   func blockHeader(
     _ entry: DirectoryEntry
   ) throws(ReelError) -> (header: BlockHeader, frameOffset: Int, ahead: [UInt8]) {
-    let bytes = try file.read(
+    var bytes = try file.read(
       at: entry.offset, byteCount: min(entry.byteCount, Self.firstReadByteCount))
+    if let byteCount = ReelFrame.byteCount(bytes.rawSpan), byteCount > bytes.count,
+      byteCount <= entry.byteCount
+    {
+      let rest = try file.read(
+        at: entry.offset + bytes.count, byteCount: byteCount - bytes.count)
+      bytes += rest
+    }
     do throws(ByteReader.Malformed) {
       guard let byteCount = ReelFrame.byteCount(bytes.rawSpan), byteCount <= bytes.count else {
         throw ByteReader.Malformed("a block", "does not begin here", found: entry.offset)

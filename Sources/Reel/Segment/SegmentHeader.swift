@@ -55,6 +55,11 @@ struct SegmentHeader: Hashable, Sendable {
     binding = FileBinding(recording: recording, salt: span.integer(at: 48, as: UInt64.self))
     firstSequence = span.integer(at: 56, as: UInt64.self)
     created = span.integer(at: 64, as: Int64.self)
+    guard firstSequence >= 1, firstSequence <= Limits.sequenceNumber else {
+      throw .corrupted(
+        Corruption(
+          path: path, bytes: 56..<64, reason: "the first sequence number cannot be"))
+    }
     do {
       _ = try ReelFrame(
         decoding: span.extracting(0..<Self.byteCount), at: 0, binding: binding)

@@ -41,6 +41,8 @@ struct SegmentScanner {
   private let segment: SegmentFile
   private let fileByteCount: Int
   private let check: Check
+  /// What the blocks ahead of the start come to.
+  private let initialSummary: SegmentSummary
   private var result: Result
 
   /// Prepares a walk over the first `byteCount` bytes.
@@ -48,16 +50,17 @@ struct SegmentScanner {
   /// - Parameters:
   ///   - start: Where to begin; the end of a frame.
   ///   - summary: What the blocks ahead of `start` come to.
+  ///   - watermark: What is known to be durable from elsewhere.
   init(
     _ segment: SegmentFile, from start: Int? = nil, byteCount: Int, summary: SegmentSummary? = nil,
-    check: Check
+    watermark: UInt64 = 0, check: Check
   ) {
     self.segment = segment
     self.check = check
     fileByteCount = byteCount
+    initialSummary = summary ?? SegmentSummary(firstSequence: segment.firstSequence)
     result = Result(
-      end: start ?? SegmentHeader.byteCount,
-      summary: summary ?? SegmentSummary(firstSequence: segment.firstSequence))
+      end: start ?? SegmentHeader.byteCount, summary: initialSummary, watermark: watermark)
   }
 
   /// Walks to the end.
@@ -156,7 +159,7 @@ struct SegmentScanner {
       }
     }
     if case .torn = result.ending {
-      var summary = SegmentSummary(firstSequence: segment.firstSequence)
+      var summary = initialSummary
       for entry in result.blocks { summary.add(entry, rawByteCount: 0) }
       summary.rawByteCount = result.summary.rawByteCount
       result.summary = summary
@@ -170,25 +173,39 @@ struct SegmentScanner {
   /// The next whole frame after damage. A frame's checksum covers its offset and the file's salt, so
   /// nothing that a payload carries can be taken for one.
   private func nextFrame(after offset: Int) throws(ReelError) -> Int? {
-    let window = 1 << 20
+    var window = 64 << 10
     var start = offset + 1
     while start < fileByteCount {
       let bytes = try segment.file.read(
-        at: start, byteCount: min(window + 3, fileByteCount - start))
-      let span = bytes.rawSpan
-      var position = 0
-      while position + 4 <= span.byteCount {
-        if span.integer(at: position, as: UInt32.self) == ReelFrame.magic,
-          let found = try? segment.frame(
-            at: start + position, limit: fileByteCount - start - position),
+        at: start, byteCount: min(window + Self.candidateByteCount, fileByteCount - start))
+      for position in 0..<min(window, bytes.count)
+      where Self.isCandidate(bytes.rawSpan, at: position) {
+        let place = start + position
+        if let found = try? segment.frame(at: place, limit: fileByteCount - place),
           found.frame.type == .block || found.frame.type == .trailer
         {
-          return start + position
+          return place
         }
-        position += 1
       }
       start += window
+      window = min(2 * window, 1 << 20)
     }
     return nil
+  }
+
+  private static let candidateByteCount = 12
+
+  /// Whether the bytes look like the beginning of a block header or trailer of a possible length: a
+  /// file made of magic numbers must not cause a checksum over megabytes at each.
+  private static func isCandidate(_ bytes: RawSpan, at position: Int) -> Bool {
+    guard position + candidateByteCount <= bytes.byteCount,
+      bytes.integer(at: position, as: UInt32.self) == ReelFrame.magic
+    else { return false }
+    let length = Int(bytes.integer(at: position + 4, as: UInt32.self))
+    switch FrameType(rawValue: bytes.integer(at: position + 8, as: UInt16.self)) {
+    case .trailer: return 8 + length == Trailer.byteCount
+    case .block: return length <= 64 << 10
+    default: return false
+    }
   }
 }

@@ -58,7 +58,7 @@ struct SegmentWriter {
   }
 
   /// Indexes also what `attributes` declares, from the next block on.
-  mutating func setAttributes(_ attributes: AttributeSchema) { indexes.attributes = attributes }
+  mutating func setAttributes(_ attributes: AttributeSchema) { indexes.declare(attributes) }
 
   /// Appends a block.
   ///

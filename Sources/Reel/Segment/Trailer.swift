@@ -65,7 +65,9 @@ struct Trailer: Hashable, Sendable {
     guard kind <= 1, directoryOffset <= UInt64(offset),
       Int(directoryOffset) + directoryByteCount <= offset,
       summary.recordCount <= 1 << 62, summary.firstSequence >= 1,
-      summary.firstSequence <= 1 << 62, summary.eventCount <= summary.recordCount
+      summary.firstSequence <= Limits.sequenceNumber,
+      summary.eventCount <= summary.recordCount, summary.rawByteCount <= 1 << 62,
+      watermark < summary.nextSequence
     else { throw ByteReader.Malformed("a trailer's field", "cannot be", found: directoryOffset) }
     self.directoryOffset = Int(directoryOffset)
   }

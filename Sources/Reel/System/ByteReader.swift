@@ -61,6 +61,16 @@ struct ByteReader: ~Escapable {
     }
   }
 
+  /// Reads a sequence number as varint, within the bound that keeps arithmetic with it safe.
+  @_lifetime(self: copy self)
+  mutating func sequence(_ field: StaticString) throws(Malformed) -> UInt64 {
+    let value = try varint(field)
+    guard value <= Limits.sequenceNumber else {
+      throw Malformed(field, "is larger than possible", found: value)
+    }
+    return value
+  }
+
   /// Reads a varint that counts something and must not exceed `limit`.
   @_lifetime(self: copy self)
   mutating func count(_ field: StaticString, limit: Int) throws(Malformed) -> Int {
