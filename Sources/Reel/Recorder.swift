@@ -147,6 +147,10 @@ public final class Recorder: Sendable {
     get throws(ReelError) { try reading.recording(folder, clock: clock) }
   }
 
+  /// How recording stands at this moment; waits for nothing, so that a thread of its own can watch
+  /// one whose appends wait for a full disk.
+  public var status: RecorderStatus { log.status }
+
   // MARK: Durability
 
   /// Waits until everything appended so far is in blocks of segments.

@@ -97,3 +97,18 @@ extension Recording {
     return try cursor.nextRow().map { Timestamp(nanoseconds: $0.key.timestamp) }
   }
 }
+
+/// How a recorder stands at one moment.
+public struct RecorderStatus: Hashable, Sendable {
+  /// The sequence number that the next event or control record gets.
+  public internal(set) var nextSequenceNumber: SequenceNumber
+  /// Events dropped by this recorder because the buffer was full.
+  public internal(set) var droppedEventCount: UInt64
+  /// Bytes of the write-ahead buffer in use.
+  public internal(set) var bufferedByteCount: Int
+  /// The last sequence number known to survive a loss of power.
+  public internal(set) var durableSequenceNumber: SequenceNumber
+  /// Why blocks cannot be written at the moment: the disk is full. Events stay in the buffer and the
+  /// same bytes are tried again until there is room.
+  public internal(set) var stall: IOFailure?
+}

@@ -118,7 +118,7 @@ final class AppendLog: @unchecked Sendable {
         lock.unlock()
         throw failure
       }
-      if gap != nil, mayDrop { appendGap() }
+      if gap != nil { appendGap() }
       if gap == nil || !mayDrop, let reservation = buffer.reserve(byteCount) { return reservation }
       if mayDrop, backpressure == .drop {
         let now = clock.wall()
@@ -127,6 +127,11 @@ final class AppendLog: @unchecked Sendable {
           eventCount: (gap?.eventCount ?? 0) + UInt64(eventCount), from: gap?.from ?? now, to: now)
         wakeFlusher()
         return nil
+      }
+      if !mayDrop, let stall {
+        // Whoever closes or cuts must not wait for room that may never come.
+        lock.unlock()
+        throw .io(stall)
       }
       wakeFlusher()
       lock.wait()
@@ -159,6 +164,17 @@ final class AppendLog: @unchecked Sendable {
       throw .closed
     }
     return sequence
+  }
+
+  /// How appending stands, without waiting for anything.
+  var status: RecorderStatus {
+    lock.withLock {
+      RecorderStatus(
+        nextSequenceNumber: SequenceNumber(rawValue: buffer.nextSequence),
+        droppedEventCount: droppedEventCount, bufferedByteCount: buffer.usedByteCount,
+        durableSequenceNumber: SequenceNumber(rawValue: buffer.lastProgress.watermark),
+        stall: stall)
+    }
   }
 
   // MARK: Group commit

@@ -240,9 +240,11 @@ final class Flusher: Sendable {
     /// then its content is older than the interval and few pages are dirty.
     private func syncInBackground() {
       nextSync = .max
-      var files = appender.takeUnsynced()
-      if appender.hasUnwritten, configuration.durability == .process { files.append(buffer.file) }
-      syncer.sync(files, watermark: appender.nextSequence - 1)
+      var task = appender.takeUnsynced()
+      if appender.hasUnwritten, configuration.durability == .process {
+        task.files.append(buffer.file)
+      }
+      syncer.add(task)
     }
 
     private func answer(_ request: RetentionRequest) throws(ReelError) {
@@ -304,67 +306,6 @@ final class Flusher: Sendable {
       try appender.folder.sync()
       log.lock.withLock {
         log.advance(written: appender.nextSequence - 1, synced: appender.watermark)
-      }
-    }
-  }
-}
-
-/// A thread that makes files durable, so that the flusher need not wait for a disk: at full speed a
-/// sync takes longer than the buffer takes to fill.
-final class Syncer: @unchecked Sendable {
-  private let lock = Lock()
-  private var requests: [(files: [any File], watermark: UInt64)] = []
-  private var watermark: UInt64 = 0
-  private var failure: ReelError?
-  private var isStopping = false
-  private var thread: WorkerThread?
-
-  init() throws(ReelError) {
-    let thread = try WorkerThread { [unowned self] in run() }
-    self.thread = thread
-  }
-
-  /// Asks for `files` to be synced; `watermark` is durable once they are.
-  func sync(_ files: [any File], watermark: UInt64) {
-    lock.withLock {
-      requests.append((files, watermark))
-      lock.wakeAll()
-    }
-  }
-
-  /// The highest sequence number that is durable by now.
-  /// - Throws: The failure of a sync, after which the recorder may not go on.
-  func takeWatermark() throws(ReelError) -> UInt64 {
-    lock.lock()
-    defer { lock.unlock() }
-    if let failure { throw failure }
-    return watermark
-  }
-
-  func stop() {
-    lock.withLock {
-      isStopping = true
-      lock.wakeAll()
-    }
-    thread?.join()
-    thread = nil
-  }
-
-  private func run() {
-    while true {
-      lock.lock()
-      while requests.isEmpty && !isStopping { lock.wait() }
-      guard !isStopping else {
-        lock.unlock()
-        return
-      }
-      let request = requests.removeFirst()
-      lock.unlock()
-      do throws(ReelError) {
-        for file in request.files { try file.sync() }
-        lock.withLock { watermark = max(watermark, request.watermark) }
-      } catch {
-        lock.withLock { failure = failure ?? error }
       }
     }
   }

@@ -40,7 +40,7 @@ final class WriteAheadBuffer {
       if header.durability == .disk { try file.sync() }
       // Complete and named before anything is acknowledged that lies in it.
       try folder.rename(temporary, to: name)
-      try folder.sync()
+      if header.durability == .disk { try folder.sync() }
     } catch {
       try? folder.unlink(temporary)
       throw error

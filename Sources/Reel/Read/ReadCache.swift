@@ -3,7 +3,7 @@
 final class ReadCache: Sendable {
   private enum Key: Hashable {
     case block(segment: UInt64, offset: Int)
-    case directory(segment: UInt64)
+    case directory(segment: UInt64, offset: Int)
     case index(segment: UInt64, offset: Int)
   }
 
@@ -68,7 +68,8 @@ final class ReadCache: Sendable {
   func directory(
     _ trailer: Trailer, of file: SegmentFile, cost: inout QueryCost
   ) throws(ReelError) -> Directory {
-    let key = Key.directory(segment: file.firstSequence)
+    // A later checkpoint or the seal brings another directory of the same segment.
+    let key = Key.directory(segment: file.firstSequence, offset: trailer.directoryOffset)
     if case .directory(let directory)? = find(key) { return directory }
     let directory = try file.directory(trailer)
     cost.bytesRead += trailer.directoryByteCount

@@ -2,8 +2,6 @@
 enum RetentionRequest: Sendable {
   /// What the configuration says.
   case enforce
-  /// The oldest segments, while so many events remain.
-  case keepEvents(Int)
   /// The oldest segments, while so many bytes remain.
   case keepBytes(Int)
   /// Segments all of whose events a cut covers.
@@ -53,7 +51,7 @@ struct Retention {
     for segment in appender.sealed {
       guard
         isExcess(events: events, bytes: bytes) || isAged(segment)
-          || isAsked(request, segment, events: events, bytes: bytes)
+          || isAsked(request, segment, bytes: bytes)
       else { break }
       events -= segment.eventCount
       bytes -= segment.byteCount
@@ -75,11 +73,9 @@ struct Retention {
   }
 
   private func isAsked(
-    _ request: RetentionRequest?, _ segment: SegmentAppender.SealedSegment, events: UInt64,
-    bytes: Int
+    _ request: RetentionRequest?, _ segment: SegmentAppender.SealedSegment, bytes: Int
   ) -> Bool {
     switch request {
-    case .keepEvents(let kept): events - segment.eventCount >= UInt64(kept)
     case .keepBytes(let kept): bytes > kept
     case .covered(let cut):
       segment.nextSequence <= cut.sequence

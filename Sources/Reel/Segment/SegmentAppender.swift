@@ -149,6 +149,7 @@ struct SegmentAppender {
       firstSequence: firstSequence, created: configuration.clock.wall())
     let (segment, end) = try SegmentWriter.createFile(
       in: folder, header: header, controlState: control)
+    isFolderSynced = false
     writer = SegmentWriter(
       segment: segment, directory: Directory(),
       summary: SegmentSummary(firstSequence: firstSequence), end: end,
@@ -167,20 +168,26 @@ struct SegmentAppender {
   }
 
   /// Sealed segments that nobody has synced yet.
-  private(set) var unsynced: [any File] = []
+  private var unsynced: [any File] = []
+  /// Whether the names of all segments are durable.
+  private var isFolderSynced = true
 
-  /// The files whose bytes up to ``nextSequence`` are not known to be durable; they are from now on
-  /// the caller's to sync.
-  mutating func takeUnsynced() -> [any File] {
-    defer { unsynced = [] }
-    return unsynced + (writer.map { [$0.segment.file] } ?? [])
+  /// What must be synced before everything up to ``nextSequence`` is durable; it is from now on the
+  /// caller's to sync.
+  mutating func takeUnsynced() -> SyncTask {
+    let files = unsynced + (writer.map { [$0.segment.file] } ?? [])
+    let task = SyncTask(
+      files: files, folder: isFolderSynced ? nil : folder, watermark: nextSequence - 1)
+    unsynced = []
+    isFolderSynced = true
+    return task
   }
 
   /// Makes everything written durable and raises the watermark.
   mutating func sync() throws(ReelError) {
-    let last = nextSequence - 1
-    for file in takeUnsynced() { try file.sync() }
-    watermark = max(watermark, last)
+    let task = takeUnsynced()
+    try task.run()
+    watermark = max(watermark, task.watermark)
   }
 
   /// Leaves the active segment so that the next opening need not scan it.

@@ -33,12 +33,12 @@ struct SegmentWriter {
     deadByteCount = 0
   }
 
-  /// Creates the file of a segment that begins with `firstSequence`, durable with its name.
+  /// Creates the file of the segment that `header` begins. It is complete before it has its name;
+  /// making both durable is the caller's, with the first blocks.
   static func createFile(
     in folder: any Folder, header: SegmentHeader, controlState: ControlState
   ) throws(ReelError) -> (segment: SegmentFile, end: Int) {
     let name = FileName.segment(firstSequence: header.firstSequence)
-    // Complete before it has its name: a reader that finds it can rely on header and state.
     let temporary = name + FileName.temporarySuffix
     try? folder.unlink(temporary)
     let file = try folder.open(temporary, .createNew)
@@ -47,9 +47,7 @@ struct SegmentWriter {
       controlState.encode(), type: .state, at: bytes.count, binding: header.binding, to: &bytes)
     do {
       try file.write(bytes.rawSpan, at: 0)
-      try file.sync()
       try folder.rename(temporary, to: name)
-      try folder.sync()
     } catch {
       try? folder.unlink(temporary)
       throw error
