@@ -2,17 +2,22 @@
 import PackageDescription
 
 /// A package of its own, so that those who use Reel do not inherit what it is measured against.
+/// `Benchmarks/run` installs the libraries and runs the comparison.
 let package = Package(
   name: "reel-benchmarks",
   platforms: [.macOS(.v26)],
   dependencies: [.package(name: "reel", path: "../")],
   targets: [
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
     .target(
       name: "Workload", dependencies: [.product(name: "Reel", package: "reel")],
       swiftSettings: [.swiftLanguageMode(.v6)]),
     .executableTarget(
       name: "SideBySide",
-      dependencies: ["Workload", .product(name: "Reel", package: "reel")],
+      dependencies: [
+        "Workload", "CSQLite", "CLMDB", .product(name: "Reel", package: "reel"),
+      ],
       swiftSettings: [.swiftLanguageMode(.v6)]),
   ]
 )

@@ -1,0 +1,81 @@
+import Reel
+
+/// Reel with its default configuration, and the cache budget that the peers have.
+struct ReelStore: Store {
+  static let name = "Reel"
+  private let recorder: Recorder?
+  private let recording: Recording
+
+  init(path: String) throws {
+    let recorder = try Recorder(path: path)
+    self.recorder = recorder
+    recording = try Self.reader(path)
+  }
+
+  /// Opens for reading alone.
+  init(reading path: String) throws {
+    recorder = nil
+    recording = try Self.reader(path)
+  }
+
+  private static func reader(_ path: String) throws -> Recording {
+    var configuration = RecordingConfiguration()
+    configuration.cacheByteCount = 1 << 30
+    return try Recording(path: path, configuration: configuration)
+  }
+
+  mutating func append(_ event: Event) throws { try recorder?.append(event) }
+  mutating func settle() throws { try recorder?.flush() }
+  mutating func close() throws { try recorder?.close() }
+
+  func get(_ id: [UInt8]) throws -> Fold {
+    var fold = Fold()
+    if let view = try recording.view(id: EventID(id)) { Self.add(view, to: &fold) }
+    return fold
+  }
+
+  func range(from: Int64, limit: Int, isDescending: Bool) throws -> Fold {
+    var query = Query(order: isDescending ? .descending : .ascending)
+    if isDescending {
+      query.to = Timestamp(nanoseconds: from)
+    } else {
+      query.from = Timestamp(nanoseconds: from)
+    }
+    return try fold(query, limit: limit)
+  }
+
+  func correlation(_ id: String) throws -> Fold {
+    var query = Query()
+    query.correlationID = id
+    return try fold(query, limit: nil)
+  }
+
+  func replay() throws -> Fold { try fold(Query(), limit: nil) }
+
+  private func fold(_ query: Query, limit: Int?) throws -> Fold {
+    var fold = Fold()
+    let cursor = try recording.cursor(query, limit: limit)
+    while let view = try cursor.next() { Self.add(view, to: &fold) }
+    return fold
+  }
+
+  private static func add(_ view: EventView, to fold: inout Fold) {
+    var sum = fold
+    sum.count += 1
+    sum.add(view.timestamp.nanoseconds)
+    view.withIDBytes { if let bytes = $0 { sum.add(bytes) } }
+    view.withBytes(of: .kind) { if let bytes = $0 { sum.add(bytes) } }
+    view.withBytes(of: .process) { if let bytes = $0 { sum.add(bytes) } }
+    view.withBytes(of: .function) { key in
+      guard let key else { return }
+      // The key's separators and decimal arity stand for what the peers keep as columns.
+      sum.add(key)
+      let separators: Int64 = 2 * 0xFF
+      sum.add(-separators)
+    }
+    view.withBytes(of: .correlationID) { if let bytes = $0 { sum.add(bytes) } }
+    view.withBytes(of: .astNodeID) { if let bytes = $0 { sum.add(bytes) } }
+    view.withPayloadBytes { sum.add($0) }
+    fold = sum
+  }
+}
