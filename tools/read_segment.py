@@ -265,8 +265,7 @@ def present(source, count):
     """The rows that have a value."""
     bitmap = int.from_bytes(source.take((count + 7) // 8), "little")
     require(bitmap >> count == 0, "unused bits of a bitmap")
-    return [row for row in range(count) if bitmap >> row & 1] if count < 64 else [
-        row for row, bit in enumerate(reversed(format(bitmap, f"0{count}b"))) if bit == "1"]
+    return [row for row, bit in enumerate(reversed(format(bitmap, f"0{count}b"))) if bit == "1"]
 
 
 def spread(source, count, encoding, decode):
@@ -423,9 +422,9 @@ def function_json(key):
         return field("function", key)
     line = b"".join(
         field(name, part) for name, part in zip(("module", "function"), parts) if part != b"\xfe")
-    digits = re.match(rb"[0-9]*", parts[2]).group().lstrip(b"0")[:6] if parts[2][:1].isdigit() else None
-    if digits is not None and int(digits or b"0") <= 65534:
-        line += b',"arity":%d' % int(digits or b"0")
+    digits = re.match(rb"0*([0-9]*)", parts[2])
+    if digits.group() and len(digits[1]) <= 5 and int(digits[1] or b"0") <= 65534:
+        line += b',"arity":%d' % int(digits[1] or b"0")
     return line
 
 
@@ -595,7 +594,7 @@ class Segment:
 
     def open(self):
         self.size = os.fstat(self.file.fileno()).st_size
-        self.watermark, self.trailer = 0, None
+        self.watermark, self.trailer, self.is_sealed = 0, None, False
         self.attributes, self.is_sure = [], True
         self.removal = Removal()
         head = self.read(0, min(72, self.size))
@@ -729,9 +728,11 @@ class Segment:
     # Where the blocks are.
 
     def walk(self):
-        """Every frame and block, from one to the next; ("damage", from, to, reason) between."""
+        """Every frame and block, from one to the next. For damage: (from, to, reason, whether it
+        may be a torn tail)."""
         at, last = self.start, self.first - 1
         while at < self.size:
+            start, frame = at, None
             try:
                 frame = self.frame(at)
                 at, part = frame.end, frame
@@ -744,16 +745,12 @@ class Segment:
                 else:
                     require(frame.kind not in (HEADER, STATE), "a frame out of place")
                     require(frame.is_known or not frame.flags & 1,
-                            f"a frame of type {frame.kind}, version {frame.version}, which this "
-                            "cannot read")
+                            f"type {frame.kind}, version {frame.version}: this cannot read it")
                 yield part
             except Damage as damage:
-                begin = getattr(damage, "at", None)
-                start = at if "frame" not in locals() or frame is None else frame.at
-                if at == start:
+                if frame is None:
                     at = self.find_frame(at + 1)
-                yield "damage", start, at, str(damage)
-            frame = None
+                yield start, at, str(damage), frame is None or frame.kind == BLOCK
 
     def read_trailer(self, frame):
         require(frame.kind == TRAILER and frame.is_known, "not a trailer")
@@ -779,6 +776,7 @@ class Segment:
             if frame.kind == TRAILER and frame.is_known:
                 self.trailer = self.read_trailer(frame)
                 self.watermark = max(self.watermark, self.trailer["watermark"])
+                self.is_sealed = self.trailer["kind"] == 1
         except Damage as damage:
             self.report(self, at, self.size, f"trailer: {damage}")
         return self.trailer
@@ -890,7 +888,7 @@ class Index:
         counts = source.take(self.buckets)
         require(sum(counts) == keys, "buckets that do not add up")  # R36
         fingerprints = source.take(2 * keys)
-        ordinals = int.from_bytes if False else source.take((keys * bits + 7) // 8)
+        ordinals = source.take((keys * bits + 7) // 8)
         source.end("fingerprints")
         bucket_of = (bucket for bucket, count in enumerate(counts) for _ in range(count))
         for number, bucket in enumerate(bucket_of):
@@ -943,7 +941,8 @@ class Reader:
         """Adds what the control records of a file remove (R39), saying nothing of damage."""
         segment = Segment(path, lambda *_: None)
         with segment.file:
-            for block in self.blocks(segment, lambda *_: None):
+            entries = self.entries(segment) if segment.end() else None
+            for block in self.blocks(segment, entries, lambda *_: None):
                 if block.event_count < block.record_count:
                     try:
                         rows = segment.rows(block)
@@ -957,46 +956,45 @@ class Reader:
             for bound, moment in segment.removal.cuts:
                 removal.add_cut({"before_sequence": bound, "before_ns": moment})
 
-    def blocks(self, segment, lost):
+    def blocks(self, segment, entries, lost):
         """The blocks by the directory, or else by walking; `lost` hears of what is between."""
-        entries = None
-        if segment.end() and not self.options.walk:
-            entries = self.entries(segment)
-        if entries is None:
-            for part in segment.walk():
-                if isinstance(part, Block):
-                    yield part
-                elif isinstance(part, tuple):
-                    lost(*part[1:])
-                elif part.kind == TRAILER and part.is_known:
+        for part in segment.walk() if entries is None else entries:
+            if isinstance(part, Block):
+                yield part
+            elif isinstance(part, Frame):
+                if part.kind == TRAILER and part.is_known:
                     try:
                         trailer = segment.read_trailer(part)
-                        segment.watermark = max(segment.watermark, trailer["watermark"])
-                        lost(None, None, None)
-                        if trailer["kind"] == 1 and part.end < segment.size:
-                            lost(part.end, segment.size, "bytes behind a seal")
                     except Damage as damage:
-                        lost(part.at, part.end, f"trailer: {damage}")
-            return
-        for entry in entries:
-            try:
-                yield segment.block(entry)
-            except Damage as damage:
-                lost(entry[0], entry[0] + entry[1], str(damage), entry[2], entry[2] + entry[3] - 1,
-                     entry[3] > entry[4])
+                        lost(part.at, part.end, f"trailer: {damage}", False)
+                        continue
+                    segment.watermark = max(segment.watermark, trailer["watermark"])
+                    segment.is_sealed = segment.is_sealed or trailer["kind"] == 1
+                    lost(part.end, part.end, None, False)
+                    if trailer["kind"] == 1 and part.end < segment.size:
+                        lost(part.end, segment.size, "bytes behind a seal", False)
+            elif entries is None:
+                lost(*part)
+            else:
+                at, size, first, records, events = part[:5]
+                try:
+                    yield segment.block(part)
+                except Damage as damage:
+                    lost(at, at + size, str(damage), False, first, first + records - 1,
+                         records > events)
 
     def entries(self, segment):
         """The directory, when it agrees with every block header that can be read."""
         at = segment.trailer["directory_at"]
-        self.parts = []
         try:
-            entries, self.parts = segment.directory()
+            entries, parts = segment.directory()
             for entry in entries:
                 try:
                     block = segment.block(entry)
                 except Damage:
                     continue
                 require(block.entry() == entry, f"it disagrees with the block at {entry[0]}")
+            self.parts = parts
             return entries
         except Damage as damage:
             segment.report(segment, at, None, f"directory: {damage}")
@@ -1019,21 +1017,24 @@ class Reader:
         pending, seen = [], []
         entries, indexes, self.parts = None, [], []
 
-        def lost(begin, end, reason, low=None, high=None, has_control=True):
-            if begin is None:  # A whole trailer: what is ahead of it is no torn tail.
+        def lost(begin, end, reason, may_tear, low=None, high=None, has_control=True):
+            if not may_tear:  # A trailer, or something else that a crash does not leave.
                 settle(True)
+            if reason is None:
                 return
-            if has_control:
-                segment.is_sure = False
+            segment.is_sure = segment.is_sure and not has_control
             if pending and pending[-1][1] == begin and low is None:
                 pending[-1][1] = end
             else:
                 low = low or (segment.first if last is None else last + 1)
                 pending.append([begin, end, reason, low, high])
+            if not may_tear:
+                settle(True)
 
-        def settle(is_damage):
+        def settle(is_damage, following=None):
             nonlocal tail
             for begin, end, reason, low, high in pending:
+                high = high or following and following - 1
                 if is_damage:
                     numbers = f"sequence numbers from {low}" + (f" to {high}" if high else "")
                     self.say(segment, begin, end, f"{reason}; {numbers}")
@@ -1043,22 +1044,23 @@ class Reader:
             pending.clear()
 
         tail = False
-        if options.check and segment.end():
+        if segment.end() and (options.check or not options.walk):
             entries = self.entries(segment)
+        if options.check:
             for part in self.parts:
                 try:
                     indexes.append(Index(segment, part))
                 except Damage as damage:
                     self.say(segment, part[2], part[2] + part[3], f"index: {damage}")
         ordinals = {entry[0]: number for number, entry in enumerate(entries or ())}
-        for block in self.blocks(segment, lost):
+        for block in self.blocks(segment, None if options.walk else entries, lost):
             try:
                 rows = segment.rows(block, options.check)
             except Damage as damage:
-                lost(block.at, block.end, str(damage), block.first, block.last,
-                     block.event_count < block.record_count)
+                lost(block.at, block.end, str(damage), segment.trailer is None, block.first,
+                     block.last, block.event_count < block.record_count)
                 continue
-            settle(True)
+            settle(True, block.first)
             segment.watermark = max(segment.watermark, block.watermark)
             seen.append((block.entry(), block.raw_size))
             if last is not None and block.first != last + 1 or last is None and (
@@ -1086,10 +1088,8 @@ class Reader:
                         index.check(ordinals[block.at], rows, types)
                     except Damage as damage:
                         self.say(segment, index.at, None, str(damage))
-        sealed = segment.trailer is not None and segment.trailer["kind"] == 1
-        may_tear = not sealed and segment.is_newest() and all(
-            low > segment.watermark for _, _, _, low, _ in pending)
-        settle(not may_tear)
+        settle(segment.is_sealed or not segment.is_newest() or any(
+            low <= segment.watermark for _, _, _, low, _ in pending))
         if not options.check:
             self.verify_parts(segment)
         elif segment.trailer:
@@ -1119,8 +1119,8 @@ class Reader:
             if isinstance(part, Block):
                 quiet.append(part)
             elif isinstance(part, tuple) and not self.damages:
-                self.say(segment, part[1], part[2], part[3])
-        if entries is not None and [block.entry() for block in quiet] != entries:
+                self.say(segment, *part[:3])
+        if entries is not None and [b.entry() for b in quiet] != entries and not self.damages:
             self.say(segment, trailer["directory_at"], None, "directory: not the blocks of the file")
         arrivals = [entry[7] for entry, _ in seen]
         far, near = (1 << 63) - 1, -(1 << 63)
@@ -1131,8 +1131,9 @@ class Reader:
             "maximum": near if maximum is None else maximum,
             "first_arrival": min(arrivals, default=far), "last_arrival": max(arrivals, default=near),
             "raw_size": sum(size for _, size in seen)}
+        is_whole = [block.entry() for block in quiet] == [entry for entry, _ in seen]
         for name, value in found.items():
-            if trailer[name] != value:
+            if is_whole and trailer[name] != value:
                 self.say(segment, trailer["at"], segment.size,
                          f"trailer: {name} is {trailer[name]}, of the blocks {value}")
         if trailer["watermark"] < max((block.watermark for block in quiet), default=0):

@@ -66,76 +66,63 @@ struct TextColumnBuilder {
 }
 
 /// A decoded column of texts.
+///
+/// Everything lies in one region, so that handing a column out counts one reference: first the codes
+/// of the rows (u16), then where each text begins (u32) and the last ends, then the texts.
 struct TextColumn: Sendable {
-  /// The dictionary's texts one after the other.
-  private let bytes: [UInt8]
-  /// Where each begins, and the end of the last.
-  private let offsets: [UInt32]
-  /// Per row the number of the text plus one, 0 when absent.
-  private let codes: [UInt16]
+  private let region: Region
+  private let offsetsStart: Int
+  private let textsStart: Int
+  /// The number of distinct texts.
+  let count: Int
+  private let rowCount: Int
 
   /// Decodes a column of `count` rows.
-  init(_ span: RawSpan, count: Int) throws(ByteReader.Malformed) {
+  init(_ span: RawSpan, count rowCount: Int) throws(ByteReader.Malformed) {
     var reader = ByteReader(span)
-    let entryCount = try reader.count("a dictionary's length", limit: min(count, span.byteCount))
-    var bytes: [UInt8] = []
-    var offsets: [UInt32] = [0]
-    bytes.reserveCapacity(span.byteCount)
-    offsets.reserveCapacity(entryCount + 1)
-    for _ in 0..<entryCount {
-      let previous = Int(offsets[max(offsets.count - 2, 0)])
-      let previousLength = offsets.count > 1 ? bytes.count - previous : 0
-      let shared = try reader.count("a shared prefix", limit: previousLength)
-      let length = try reader.count("a text's length", limit: Limits.dictionaryTextByteCount)
-      let rest = try reader.span(length, "a text")
-      guard
-        isAfter(rest, shared: shared, previous: bytes[previous..<(previous + previousLength)])
-          || offsets.count == 1
-      else { throw ByteReader.Malformed("a dictionary", "is not sorted", found: length) }
-      // Shared prefixes let few bytes stand for many: both one text and all of them are bounded.
-      guard shared + length <= Limits.dictionaryTextByteCount,
-        bytes.count + shared + length <= Limits.frameByteCount
-      else { throw ByteReader.Malformed("a text", "is too long", found: shared + length) }
-      bytes.append(contentsOf: bytes[previous..<(previous + shared)])
-      bytes.append(rest)
-      offsets.append(UInt32(bytes.count))
-    }
-    let width = entryCount > 255 ? 2 : 1
-    guard reader.remaining == width * count else {
+    let dictionary = try TextDictionary(
+      reading: &reader, limit: min(rowCount, span.byteCount))
+    count = dictionary.offsets.count - 1
+    self.rowCount = rowCount
+    let width = count > 255 ? 2 : 1
+    guard reader.remaining == width * rowCount else {
       throw ByteReader.Malformed("a column of codes", "has a wrong length", found: reader.remaining)
     }
+    offsetsStart = (2 * rowCount + 3) & ~3
+    textsStart = offsetsStart + 4 * dictionary.offsets.count
+    region = Region(byteCount: textsStart + dictionary.bytes.count)
     let start = reader.offset
-    var codes = [UInt16](repeating: 0, count: count)
     var largest: UInt16 = 0
-    for row in 0..<count {
+    for row in 0..<rowCount {
       var code = UInt16(span.byte(at: start &+ row))
-      if width == 2 { code |= UInt16(span.byte(at: start &+ count &+ row)) << 8 }
-      codes[row] = code
+      if width == 2 { code |= UInt16(span.byte(at: start &+ rowCount &+ row)) << 8 }
+      region.store(code, at: 2 &* row)
       largest = max(largest, code)
     }
-    guard Int(largest) <= entryCount else {
+    guard Int(largest) <= count else {
       throw ByteReader.Malformed("a code", "is outside the dictionary", found: largest)
     }
-    self.bytes = bytes
-    self.offsets = offsets
-    self.codes = codes
+    for (index, offset) in dictionary.offsets.enumerated() {
+      region.store(offset, at: offsetsStart + 4 * index)
+    }
+    region.copy(dictionary.bytes.rawSpan, at: textsStart)
   }
 
   /// The bytes it takes in memory beyond a small constant.
-  var byteCount: Int { bytes.count + 4 * offsets.count + 2 * codes.count }
-
-  /// The number of distinct texts.
-  var count: Int { offsets.count - 1 }
+  var byteCount: Int { region.byteCount }
 
   /// The code of `row`: 0 when absent, else the number of the text plus one.
   @inline(__always)
-  func code(_ row: Int) -> UInt16 { codes[row] }
+  func code(_ row: Int) -> UInt16 { region.integer(at: 2 &* row, as: UInt16.self) }
 
   /// The text with `code`, which is not 0.
   @_lifetime(borrow self)
+  @inline(__always)
   func text(code: UInt16) -> RawSpan {
-    let index = Int(code) - 1
-    return bytes.rawSpan.extracting(Int(offsets[index])..<Int(offsets[index + 1]))
+    let place = offsetsStart + 4 * (Int(code) - 1)
+    let start = Int(region.integer(at: place, as: UInt32.self))
+    let end = Int(region.integer(at: place + 4, as: UInt32.self))
+    return region.bytes((textsStart + start)..<(textsStart + end))
   }
 
   /// The code of `text`, or nothing when the block does not have it; O(log n).
@@ -157,9 +144,42 @@ struct TextColumn: Sendable {
   /// The number of rows that have each text, by number.
   func rowCounts() -> [Int] {
     var counts = [Int](repeating: 0, count: count + 1)
-    for code in codes { counts[Int(code)] += 1 }
+    for row in 0..<rowCount { counts[Int(code(row))] += 1 }
     counts.removeFirst()
     return counts
+  }
+}
+
+/// A sorted, front-coded dictionary as a block and a posting index have it, texts put together again.
+struct TextDictionary {
+  /// The texts one after the other.
+  private(set) var bytes: [UInt8] = []
+  /// Where each begins, and the end of the last.
+  private(set) var offsets: [UInt32] = [0]
+
+  /// Reads the number of texts, at most `limit`, and the texts.
+  init(reading reader: inout ByteReader, limit: Int) throws(ByteReader.Malformed) {
+    let count = try reader.count("a dictionary's length", limit: limit)
+    bytes.reserveCapacity(2 * reader.remaining)
+    offsets.reserveCapacity(count + 1)
+    for _ in 0..<count {
+      let previous = Int(offsets[max(offsets.count - 2, 0)])
+      let previousLength = offsets.count > 1 ? bytes.count - previous : 0
+      let shared = try reader.count("a shared prefix", limit: previousLength)
+      let length = try reader.count("a text's length", limit: Limits.dictionaryTextByteCount)
+      let rest = try reader.span(length, "a text")
+      guard
+        offsets.count == 1
+          || isAfter(rest, shared: shared, previous: bytes[previous..<(previous + previousLength)])
+      else { throw ByteReader.Malformed("a dictionary", "is not sorted", found: length) }
+      // Shared prefixes let few bytes stand for many: both one text and all of them are bounded.
+      guard shared + length <= Limits.dictionaryTextByteCount,
+        bytes.count + shared + length <= Limits.frameByteCount
+      else { throw ByteReader.Malformed("a text", "is too long", found: shared + length) }
+      for offset in previous..<(previous + shared) { bytes.append(bytes[offset]) }
+      bytes.append(rest)
+      offsets.append(UInt32(bytes.count))
+    }
   }
 }
 

@@ -20,6 +20,8 @@ struct BufferHeader: Hashable, Sendable {
   static let byteCount = 4096
   static let signature: [UInt8] = [0x89, 0x52, 0x45, 0x45, 0x4C, 0x42, 0x0D, 0x0A]
   static let fixedByteCount = 72
+  /// The part of the page that has fields.
+  static let usedByteCount = 384
   static let maximumCapacity = 1 << 30
 
   var durability: Durability

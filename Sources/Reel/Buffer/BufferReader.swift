@@ -7,6 +7,8 @@ struct BufferReader {
   private(set) var offset: Int
   private(set) var nextSequence: UInt64
 
+  /// What is read of the ring at first, most often to find that nothing has come, and then.
+  private static let firstReadByteCount = 4 << 10
   private static let readByteCount = 256 << 10
 
   /// Opens a buffer and stands at the first frame that is not in blocks.
@@ -28,8 +30,13 @@ struct BufferReader {
 
   /// What the writer last noted.
   func progress() throws(ReelError) -> BufferProgress? {
-    let page = try file.read(at: 0, byteCount: BufferHeader.byteCount)
+    let page = try headerPage()
     return BufferProgress.newest(in: page.rawSpan, runID: header.runID)
+  }
+
+  /// The entries of the header page.
+  private func headerPage() throws(ReelError) -> [UInt8] {
+    try file.read(at: 0, byteCount: BufferHeader.usedByteCount)
   }
 
   /// Reads the frames from here on and calls `body` with each record and its sequence number, up to
@@ -40,9 +47,11 @@ struct BufferReader {
   mutating func read(
     _ body: (borrowing RecordView, UInt64) -> Void
   ) throws(ReelError) -> Bool {
-    var page = try file.read(at: 0, byteCount: BufferHeader.byteCount)
+    let start = offset
+    var page = try headerPage()
     while let part = try readLap(page, body) {
-      page = try file.read(at: 0, byteCount: BufferHeader.byteCount)
+      if offset == start { return true }
+      page = try headerPage()
       if !part { break }
     }
     guard let progress = BufferProgress.newest(in: page.rawSpan, runID: header.runID) else {
@@ -72,7 +81,8 @@ struct BufferReader {
       }
       var position = offset - windowStart
       if window.count - position < BufferFrame.headerByteCount {
-        window = try readRing(at: offset, byteCount: min(Self.readByteCount, lapEnd - offset))
+        let size = window.isEmpty ? Self.firstReadByteCount : Self.readByteCount
+        window = try readRing(at: offset, byteCount: min(size, lapEnd - offset))
         windowStart = offset
         position = 0
         guard window.count >= BufferFrame.headerByteCount else { return false }

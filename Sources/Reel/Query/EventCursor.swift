@@ -11,11 +11,18 @@ public final class EventCursor {
   private let sources: QuerySources
   private let isDescending: Bool
   private var heap = MergeHeap()
+  /// The run that rows are being taken from, and what comes after it at best.
+  private var current: MergeRun?
+  private var bound: MergeKey?
   private var openByteCount = 0
   private var passes: PassMerge?
   private var rest: Int?
   private var lastEmitted: MergeKey?
-  private var lastFrame: (block: DecodedBlock, index: Int, frame: PayloadFrame)?
+  // The payload frame of the last event, which the next is most often in as well.
+  private var lastBlock: DecodedBlock?
+  private var lastFrame: PayloadFrame?
+  private var lastFrameIndex = 0
+  private let schema: AttributeSchema
 
   /// What the answer lacks, as far as it has been given.
   public private(set) var completeness: Completeness
@@ -34,6 +41,7 @@ public final class EventCursor {
       throw .invalidArgument("the limit is \(limit); it must be 0 or more, or nothing for all")
     }
     self.snapshot = snapshot
+    schema = snapshot.control.attributes
     isDescending = query.order == .descending
     rest = limit
     let filter = try BlockFilter(query, schema: snapshot.control.attributes)
@@ -70,7 +78,7 @@ public final class EventCursor {
       return nil
     }
     while let row = try nextRow() {
-      do {
+      do throws(ReelError) {
         let view = try view(row)
         rest = rest.map { $0 - 1 }
         position = view.position
@@ -90,36 +98,51 @@ public final class EventCursor {
       for damage in sources.takeDamages() { report(damage) }
       return row
     }
+    // Blocks rarely overlap: most rows come from the run that gave the last one.
+    if let row = takeFromCurrent() { return row }
     while let top = heap.first {
+      heap.removeFirst()
       switch top.content {
       case .segment(let segment):
-        heap.removeFirst()
         for item in try sources.expand(segment) { heap.push(item) }
       case .block(let candidate):
-        heap.removeFirst()
-        guard let run = try sources.run(candidate, after: lastEmitted) else { break }
-        openByteCount += run.byteCount
-        heap.push(run.item(isDescending))
-        if openByteCount > Self.openByteLimit { return try startPasses() }
-      case .run(let run):
-        let row = run.row
-        lastEmitted = row.key
-        if run.advance() {
-          heap.replaceFirst(run.item(isDescending))
-        } else {
-          heap.removeFirst()
-          openByteCount -= run.byteCount
+        if let run = try sources.run(candidate, after: lastEmitted) {
+          openByteCount += run.byteCount
+          heap.push(run.item(isDescending))
+          if openByteCount > Self.openByteLimit { return try startPasses() }
         }
-        return row
+      case .run(let run):
+        current = run
+        bound = heap.first?.key
+        if let row = takeFromCurrent() { return row }
       }
       for damage in sources.takeDamages() { report(damage) }
     }
     return nil
   }
 
+  /// The next row of the current run while nothing else can come before it.
+  @inline(__always)
+  private func takeFromCurrent() -> MergeRow? {
+    guard let run = current else { return nil }
+    let row = run.row
+    if let bound, row.key != bound, sources.isAfter(row.key, bound) {
+      heap.push(run.item(isDescending))
+      current = nil
+      return nil
+    }
+    lastEmitted = row.key
+    if !run.advance() {
+      current = nil
+      openByteCount -= run.byteCount
+    }
+    return row
+  }
+
   /// Gives up the merge: everything after the last event given is gone over in passes.
   private func startPasses() throws(ReelError) -> MergeRow? {
     heap = MergeHeap()
+    current = nil
     passes = PassMerge(sources: sources, after: lastEmitted, limit: rest.map { $0 + 1 })
     return try nextRow()
   }
@@ -129,13 +152,17 @@ public final class EventCursor {
   }
 
   private func view(_ row: MergeRow) throws(ReelError) -> EventView {
-    let block = try sources.complete(row)
-    let known = lastFrame.flatMap { $0.block === block ? $0 : nil }
+    let run = row.run
+    try sources.complete(run)
+    let block = run.block
+    let isKnown = lastBlock === block
     let view = try EventView(
-      block: block, row: row.row, sequence: row.key.sequence, runID: row.runID,
-      schema: snapshot.control.attributes, frame: known?.frame, knownIndex: known?.index ?? 0)
-    if let frame = view.frame, frame !== known?.frame, let place = block.payloadPlace(row.row) {
-      lastFrame = (block, place.frame, frame)
+      block: block, row: row.row, sequence: row.key.sequence, runID: block.header.runID,
+      schema: schema, frame: isKnown ? lastFrame : nil, knownIndex: lastFrameIndex)
+    if let frame = view.frame, !isKnown || frame !== lastFrame {
+      lastBlock = block
+      lastFrame = frame
+      lastFrameIndex = block.payloadPlace(row.row)?.frame ?? 0
     }
     return view
   }

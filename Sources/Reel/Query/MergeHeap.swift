@@ -11,11 +11,9 @@ struct MergeKey: Comparable, Hashable, Sendable {
 /// One matching row.
 struct MergeRow {
   var key: MergeKey
-  var block: DecodedBlock
   var row: Int
-  /// Where the block is from, to decode more of it; nothing for one in memory.
-  var origin: BlockOrigin?
-  var runID: UInt64
+  /// The run it belongs to, which knows its block.
+  var run: MergeRun
 }
 
 /// A block's place in a segment.
@@ -26,8 +24,10 @@ struct BlockOrigin {
 
 /// The matching rows of one block, in the order of the answer.
 final class MergeRun {
-  let block: DecodedBlock
-  private let origin: BlockOrigin?
+  /// With the columns that the filter looked at, and all of them once a row is to be given out.
+  var block: DecodedBlock
+  /// Where the block is from; nothing for one in memory.
+  let origin: BlockOrigin?
   let rows: [Int32]
   private var index = 0
 
@@ -44,10 +44,7 @@ final class MergeRun {
     return MergeKey(timestamp: block.timestamps[row], sequence: block.sequence(row))
   }
 
-  var row: MergeRow {
-    MergeRow(
-      key: key, block: block, row: Int(rows[index]), origin: origin, runID: block.header.runID)
-  }
+  var row: MergeRow { MergeRow(key: key, row: Int(rows[index]), run: self) }
 
   /// Goes to the next row; false after the last.
   func advance() -> Bool {

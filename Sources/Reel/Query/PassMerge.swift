@@ -108,12 +108,10 @@ final class PassMerge {
         sources.note(corruption)
       }
     }
-    let blocks = try gatherer.finish()
+    let runs = try gatherer.finish().map { MergeRun(block: $0, origin: nil, rows: []) }
     return found.indices.compactMap { index in
       guard let place = places[index] else { return nil }
-      return MergeRow(
-        key: found[index].key, block: blocks[place.block], row: place.row, origin: nil,
-        runID: place.runID)
+      return MergeRow(key: found[index].key, row: place.row, run: runs[place.block])
     }
   }
 }

@@ -182,12 +182,11 @@ final class QuerySources {
     if isDescending { rows.reverse() }
   }
 
-  /// The block of a row with all columns decoded.
-  func complete(_ row: MergeRow) throws(ReelError) -> DecodedBlock {
-    guard let origin = row.origin else { return row.block }
-    if row.block.decoded == .all { return row.block }
+  /// Decodes all columns of a run's block, whose rows are to be given out.
+  func complete(_ run: MergeRun) throws(ReelError) {
+    guard let origin = run.origin, run.block.decoded != .all else { return }
     let file = try cache.file(origin.segment.firstSequence, name: origin.segment.name)
-    return try cache.block(origin.entry, of: file, wanted: .all, cost: &cost)
+    run.block = try cache.block(origin.entry, of: file, wanted: .all, cost: &cost)
   }
 
   /// Goes on after damage, and after a file that retention removed meanwhile; other errors are

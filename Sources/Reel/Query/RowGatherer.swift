@@ -4,10 +4,10 @@ struct RowGatherer {
   struct Place {
     var block: Int
     var row: Int
-    var runID: UInt64
   }
 
   private var builder = BlockBuilder(seed: 0)
+  private var runID: UInt64 = 0
   private var finished: [BlockColumns] = []
   private let region = Region(byteCount: 2 * Limits.payloadByteCount)
   private static let blockByteCount = 256 << 10
@@ -27,8 +27,10 @@ struct RowGatherer {
     var writer = RecordWriter(
       region: region, start: 0, byteCount: byteCount, timestamp: block.timestamps[row])
     source.write(to: &writer, rules: rules)
-    let place = Place(
-      block: finished.count, row: builder.rowCount, runID: block.header.runID)
+    // Ids that the store gave follow from the run, and a block has one.
+    if builder.rowCount > 0, runID != block.header.runID { closeBlock() }
+    runID = block.header.runID
+    let place = Place(block: finished.count, row: builder.rowCount)
     let region = region
     do throws(ByteReader.Malformed) {
       builder.append(
@@ -37,17 +39,17 @@ struct RowGatherer {
     } catch {
       preconditionFailure("a record just written is malformed: \(error.reason)")
     }
-    if builder.isFull(Self.blockByteCount) {
-      finished.append(builder.finish(frameByteCount: Limits.frameByteCount))
-    }
+    if builder.isFull(Self.blockByteCount) { closeBlock() }
     return place
+  }
+
+  private mutating func closeBlock() {
+    finished.append(builder.finish(frameByteCount: Limits.frameByteCount))
   }
 
   /// The new blocks.
   mutating func finish() throws(ReelError) -> [DecodedBlock] {
-    if builder.rowCount > 0 {
-      finished.append(builder.finish(frameByteCount: Limits.frameByteCount))
-    }
+    if builder.rowCount > 0 { closeBlock() }
     var blocks: [DecodedBlock] = []
     for columns in finished {
       do throws(ByteReader.Malformed) {

@@ -11,6 +11,8 @@ struct BufferTail {
   /// The records of the block that is being collected.
   private var pending: [(bytes: [UInt8], sequence: UInt64)] = []
   private var pendingByteCount = 0
+  /// Rises whenever records have come.
+  private(set) var version = 0
   private(set) var controlRecords: [(record: ControlRecord, sequence: UInt64)] = []
 
   private static let blockByteCount = 64 << 10
@@ -54,6 +56,7 @@ struct BufferTail {
       reader = try BufferReader(file: file)
       return nil
     }
+    if !taken.isEmpty { version += 1 }
     for record in taken { take(record, runID: runID) }
     whole.removeAll { $0.header.lastSequence < progress.nextSequence }
     controlRecords.removeAll { $0.sequence < progress.nextSequence }
@@ -63,6 +66,7 @@ struct BufferTail {
   }
 
   private mutating func forgetAll() {
+    version += 1
     whole = []
     controlRecords = []
     forgetPending()

@@ -11,6 +11,8 @@ struct SnapshotReader {
   private var listed: (modification: Int64, isSettled: Bool)?
   private var files = RecordingFiles([])
   private var tail: BufferTail?
+  /// The writer's progress that the snapshot stands for.
+  private var lastProgress: BufferProgress?
   /// The control state of the newest segment's head and the blocks walked over so far.
   private var segmentControl = ControlState()
   private var controlSegment: UInt64 = 0
@@ -65,7 +67,10 @@ struct SnapshotReader {
     }
     self.tail = nil
     defer { self.tail = tail }
+    let version = tail.version
     guard let progress = try tail.refresh() else { return false }
+    if isUnchanged, tail.version == version, progress == lastProgress { return true }
+    lastProgress = nil
     try refreshSegments(active: progress)
     guard let after = try tail.progress() else { return false }
     let next = snapshot.segments.last?.summary.nextSequence ?? 1
@@ -78,6 +83,7 @@ struct SnapshotReader {
       }
     }
     finish(tail: tail)
+    lastProgress = progress
     return true
   }
 

@@ -33,6 +33,7 @@
 
   /// The bytes of `range`, valid while the region lives.
   @_lifetime(borrow self)
+  @inline(__always)
   func bytes(_ range: Range<Int>) -> RawSpan {
     precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "range outside region")
     // Safe: the range was checked against the allocation, which lives as long as `self`.
@@ -41,10 +42,19 @@
   }
 
   /// Stores `value` in little-endian order at `offset`.
+  @inline(__always)
   func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
     precondition(offset >= 0 && offset <= byteCount - MemoryLayout<T>.size, "store outside region")
     // Safe: the whole value lies inside the allocation, as just checked; alignment is not needed.
     unsafe base.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
+  }
+
+  /// Loads a little-endian integer at `offset`.
+  @inline(__always)
+  func integer<T: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: T.Type) -> T {
+    precondition(offset >= 0 && offset <= byteCount - MemoryLayout<T>.size, "load outside region")
+    // Safe: the whole value lies inside the allocation, as just checked; alignment is not needed.
+    return unsafe T(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: T.self))
   }
 
   /// Copies `source` to `offset`.
