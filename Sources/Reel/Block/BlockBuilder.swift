@@ -162,10 +162,44 @@ struct BlockColumns {
 extension BlockBuilder {
   /// Ends the block and begins the next.
   ///
-  /// - Parameter frameByteCount: About how many bytes of payload go into a frame.
+  /// - Parameters:
+  ///   - frameByteCount: About how many bytes of payload go into a frame.
+  ///   - indexes: Takes the block's keys.
   /// - Precondition: There is at least one row.
   mutating func finish(
-    frameByteCount: Int, arrival: Int64 = 0, watermark: UInt64 = 0
+    frameByteCount: Int, arrival: Int64 = 0, watermark: UInt64 = 0, indexes: inout IndexBuilder
+  ) -> BlockColumns {
+    let block = finishColumns(
+      frameByteCount: frameByteCount, arrival: arrival, watermark: watermark)
+    addKeys(to: &indexes)
+    startBlock()
+    return block
+  }
+
+  /// Ends a block that is not indexed, and begins the next.
+  mutating func finish(frameByteCount: Int) -> BlockColumns {
+    let block = finishColumns(frameByteCount: frameByteCount, arrival: 0, watermark: 0)
+    startBlock()
+    return block
+  }
+
+  private func addKeys(to indexes: inout IndexBuilder) {
+    if !kind.isEmpty { indexes.add(.kind, kind) }
+    if !process.isEmpty { indexes.add(.process, process) }
+    if !peerProcess.isEmpty { indexes.add(.peerProcess, peerProcess) }
+    if !function.isEmpty { indexes.add(.function, function) }
+    if !correlationID.isEmpty { indexes.add(.correlationID, correlationID) }
+    if !astNodeID.isEmpty { indexes.add(.astNodeID, astNodeID) }
+    if !node.isEmpty { indexes.add(.node, node) }
+    for (index, column) in attributes.enumerated() where !column.isEmpty {
+      indexes.add(.attribute(index), column)
+    }
+    if !ids.isEmpty { indexes.add(ids: ids) }
+    indexes.endBlock()
+  }
+
+  private mutating func finishColumns(
+    frameByteCount: Int, arrival: Int64, watermark: UInt64
   ) -> BlockColumns {
     precondition(rowCount > 0, "a block has rows")
     var bytes: [UInt8] = []
@@ -182,9 +216,7 @@ extension BlockBuilder {
       minimumTimestamp: eventCount > 0 ? minimumTimestamp : 0,
       maximumTimestamp: eventCount > 0 ? maximumTimestamp : 0,
       arrival: arrival, watermark: watermark, runID: runID, columns: columns, frames: frames)
-    let block = BlockColumns(header: header, attributes: bytes, payloads: payloads)
-    startBlock()
-    return block
+    return BlockColumns(header: header, attributes: bytes, payloads: payloads)
   }
 
   /// Appends all columns in the order in which queries want them: what is filtered by first, so that
@@ -302,7 +334,7 @@ extension BlockBuilder {
     if column.symbolCount > Self.maximumSymbolCount
       || column.symbolByteCount > Self.maximumSymbolByteCount
     {
-      column = TextColumnBuilder(seed: seed)
+      column = TextColumnBuilder(seed: seed, generation: column.generation + 1)
     } else {
       column.startBlock()
     }

@@ -32,6 +32,16 @@ struct IdentifierColumnBuilder {
     bytes.append(identifier)
   }
 
+  /// Calls `body` with each identifier.
+  func forEach(_ body: (RawSpan) -> Void) {
+    let all = bytes.rawSpan
+    var start = 0
+    for length in lengths {
+      body(all.extracting(start..<(start + length)))
+      start += length
+    }
+  }
+
   mutating func startBlock() {
     bytes.removeAll(keepingCapacity: true)
     lengths.removeAll(keepingCapacity: true)

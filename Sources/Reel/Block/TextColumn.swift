@@ -6,14 +6,18 @@
 /// Normative: format-spec.md, "Text columns".
 struct TextColumnBuilder {
   private var table: SymbolTable
+  /// Differs whenever the numbers of texts begin anew.
+  let generation: Int
   /// Per row: the symbol plus one, 0 when absent. Rows not reached yet are absent.
   private var rows: [UInt32] = []
-  /// Per symbol: whether this block has it.
-  private var isInBlock: [Bool] = []
+  /// Per symbol: the rows of this block that have it, 0 when it is not in the block; and its code.
+  private var counts: [UInt32] = []
+  private var codes: [UInt16] = [0]
   private var distinct: [UInt32] = []
 
-  init(seed: UInt64) {
+  init(seed: UInt64, generation: Int = 0) {
     table = SymbolTable(seed: seed)
+    self.generation = generation
   }
 
   /// The texts that it remembers, of this block and those before.
@@ -30,17 +34,17 @@ struct TextColumnBuilder {
     let symbol = table.symbol(text)
     while rows.count < row { rows.append(0) }
     rows.append(symbol &+ 1)
-    if Int(symbol) >= isInBlock.count { isInBlock.append(false) }
-    if !isInBlock[Int(symbol)] {
-      isInBlock[Int(symbol)] = true
-      distinct.append(symbol)
+    if Int(symbol) >= counts.count {
+      counts.append(0)
+      codes.append(0)
     }
+    if counts[Int(symbol)] == 0 { distinct.append(symbol) }
+    counts[Int(symbol)] &+= 1
   }
 
   /// Appends the column of `rowCount` rows to `output`.
   mutating func encode(rowCount: Int, to output: inout [UInt8]) {
     table.sort(&distinct)
-    var codes = [UInt16](repeating: 0, count: table.count + 1)
     output.append(varint: UInt64(distinct.count))
     for (index, symbol) in distinct.enumerated() {
       codes[Int(symbol) + 1] = UInt16(index + 1)
@@ -57,10 +61,16 @@ struct TextColumnBuilder {
     }
   }
 
+  /// Calls `body` with the number of each text of this block, in order of the texts, the rows that
+  /// have it, and the text.
+  func forEachText(_ body: (UInt32, Int, RawSpan) -> Void) {
+    for symbol in distinct { body(symbol, Int(counts[Int(symbol)]), table.bytes(of: symbol)) }
+  }
+
   /// Forgets the rows, not the symbols: the next block begins.
   mutating func startBlock() {
     rows.removeAll(keepingCapacity: true)
-    for symbol in distinct { isInBlock[Int(symbol)] = false }
+    for symbol in distinct { counts[Int(symbol)] = 0 }
     distinct.removeAll(keepingCapacity: true)
   }
 }

@@ -1,5 +1,5 @@
-/// Builds all indexes over a run of blocks of one segment, from the blocks themselves: so the index
-/// built while recording and the one rebuilt on opening are the same by construction.
+/// Builds all indexes over a run of blocks of one segment: from the columns of each block as it is
+/// built, or from decoded blocks when what an earlier run left must be indexed.
 struct IndexBuilder {
   private let seed: UInt64
   private var attributes: AttributeSchema
@@ -29,7 +29,8 @@ struct IndexBuilder {
   /// index over the blocks of this builder at all, because it would lack the earlier ones.
   mutating func declare(_ new: AttributeSchema) {
     for (index, declaration) in new.declarations.enumerated() where declaration.isIndexed {
-      let wasIndexed = index < attributes.declarations.count && attributes.declarations[index].isIndexed
+      let wasIndexed =
+        index < attributes.declarations.count && attributes.declarations[index].isIndexed
       if !wasIndexed, blockCount > 0 { unindexed.insert(ColumnID.attribute(index).rawValue) }
     }
     attributes = new
@@ -40,10 +41,37 @@ struct IndexBuilder {
     IndexBuilder(firstBlock: firstBlock, attributes: attributes, seed: seed)
   }
 
+  // MARK: From a block that is being built
+
+  /// Adds a column of the block that ``endBlock()`` will end.
+  mutating func add(_ id: ColumnID, _ column: borrowing TextColumnBuilder) {
+    guard id.attributeIndex == nil else {
+      var values: [(value: [UInt8], count: Int)] = []
+      column.forEachText { _, count, text in values.append((text.copied(), count)) }
+      return addAttribute(id, values)
+    }
+    var builder = columns.removeValue(forKey: id.rawValue) ?? PostingIndexBuilder(seed: seed)
+    builder.renumber(column.generation)
+    let ordinal = blockCount
+    column.forEachText { symbol, count, text in
+      builder.add(text, symbol: symbol, block: ordinal, count: count)
+    }
+    columns[id.rawValue] = builder
+  }
+
+  /// Adds the ids of the block that ``endBlock()`` will end.
+  mutating func add(ids column: borrowing IdentifierColumnBuilder) {
+    let ordinal = UInt32(blockCount)
+    column.forEach { ids.append((keyHash($0), ordinal)) }
+  }
+
+  mutating func endBlock() { blockCount += 1 }
+
+  // MARK: From a decoded block
+
   /// Adds the next block, of which ``wanted`` columns are decoded.
   mutating func add(_ block: DecodedBlock) {
     let ordinal = blockCount
-    blockCount += 1
     for id in ColumnID.texts {
       guard let column = block.text(id) else { continue }
       let counts = column.rowCounts()
@@ -52,33 +80,37 @@ struct IndexBuilder {
           column.text(code: UInt16(index + 1)), block: ordinal, count: counts[index])
       }
     }
-    for (index, column) in block.attributeColumns { addAttribute(index, column, ordinal) }
+    for (index, column) in block.attributeColumns {
+      let counts = column.rowCounts()
+      addAttribute(
+        .attribute(index),
+        counts.indices.map { (column.text(code: UInt16($0 + 1)).copied(), counts[$0]) })
+    }
     if let column = block.ids {
       for row in 0..<block.header.recordCount where column.hasValue(row) {
         ids.append((keyHash(column.bytes(row)), UInt32(ordinal)))
       }
     }
+    endBlock()
   }
 
   /// Adds an attribute's values one by one; an event with several counts once under each.
-  private mutating func addAttribute(_ index: Int, _ column: TextColumn, _ ordinal: Int) {
-    let id = ColumnID.attribute(index)
-    guard index < attributes.declarations.count, attributes.declarations[index].isIndexed else {
+  private mutating func addAttribute(_ id: ColumnID, _ entries: [(value: [UInt8], count: Int)]) {
+    guard let index = id.attributeIndex, index < attributes.declarations.count,
+      attributes.declarations[index].isIndexed
+    else {
       unindexed.insert(id.rawValue)
       return
     }
-    var builder = columns[id.rawValue] ?? PostingIndexBuilder(seed: seed)
-    let counts = column.rowCounts()
+    var builder = columns.removeValue(forKey: id.rawValue) ?? PostingIndexBuilder(seed: seed)
     var keys: [[UInt8]: Int] = [:]
-    for entry in 0..<column.count {
+    for entry in entries {
       var distinct: Set<[UInt8]> = []
-      try? AttributeSchema.forEachValue(column.text(code: UInt16(entry + 1))) {
-        distinct.insert($0.copied())
-      }
-      for key in distinct { keys[key, default: 0] += counts[entry] }
+      try? AttributeSchema.forEachValue(entry.value.rawSpan) { distinct.insert($0.copied()) }
+      for key in distinct { keys[key, default: 0] += entry.count }
     }
     for (key, count) in keys.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
-      builder.add(key.rawSpan, block: ordinal, count: count)
+      builder.add(key.rawSpan, block: blockCount, count: count)
     }
     columns[id.rawValue] = builder
   }

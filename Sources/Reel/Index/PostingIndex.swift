@@ -10,7 +10,30 @@ struct PostingIndexBuilder {
     table = SymbolTable(seed: seed)
   }
 
+  /// Per number that a block builder gave a text: the symbol plus one, 0 when it has not come yet.
+  private var known: [UInt32] = []
+  private var generation = -1
+
   var isEmpty: Bool { postings.isEmpty }
+
+  /// Forgets the numbers of texts when they are another generation's.
+  mutating func renumber(_ generation: Int) {
+    guard generation != self.generation else { return }
+    self.generation = generation
+    known = []
+  }
+
+  /// Adds a text that a block builder knows as number `symbol`: its bytes are looked up once only.
+  mutating func add(_ key: RawSpan, symbol: UInt32, block: Int, count: Int) {
+    while known.count <= Int(symbol) { known.append(0) }
+    if known[Int(symbol)] == 0 {
+      let before = table.count
+      known[Int(symbol)] = table.symbol(key) + 1
+      if table.count > before { keyByteCount += key.byteCount }
+    }
+    postings.append((known[Int(symbol)] - 1, UInt32(block), UInt32(count)))
+    rowCount += count
+  }
 
   mutating func add(_ key: RawSpan, block: Int, count: Int) {
     let before = table.count

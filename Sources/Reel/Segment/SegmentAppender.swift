@@ -12,7 +12,7 @@ struct SegmentAppender {
   private var builder: BlockBuilder
   private var writer: SegmentWriter?
   /// A finished block that has not been written yet.
-  private var unwritten: BlockColumns?
+  private var unwritten: SegmentWriter.EncodedBlock?
   /// Control records that were taken and are not in a written block.
   private var pendingControl: [(record: ControlRecord, sequence: UInt64)] = []
   /// What the control records in written blocks come to.
@@ -99,28 +99,25 @@ struct SegmentAppender {
   ///
   /// - Throws: ``ReelError/io(_:)``; nothing is lost, and the call may be made again.
   mutating func writeBlock() throws(ReelError) {
-    if unwritten == nil {
-      guard builder.rowCount > 0 else { return }
-      unwritten = builder.finish(
-        frameByteCount: configuration.payloadFrameByteCount, arrival: configuration.clock.wall(),
-        watermark: watermark)
-    }
+    try retry()
+    guard builder.rowCount > 0 else { return }
+    if let current = writer, isFull(current) { try seal() }
+    if writer == nil { try begin(firstSequence: builder.firstSequence) }
+    let frameByteCount = configuration.payloadFrameByteCount
+    let arrival = configuration.clock.wall()
+    let watermark = watermark
+    unwritten = writer?.encode(
+      &builder, frameByteCount: frameByteCount, arrival: arrival, watermark: watermark)
     try retry()
   }
 
-  /// Writes the block that waits for room, if one does.
+  /// Writes the block that waits for room, if one does: the same bytes at the same offset.
   mutating func retry() throws(ReelError) {
-    guard let columns = unwritten else { return }
-    if let current = writer, isFull(current) { try seal() }
-    if writer == nil { try begin(firstSequence: columns.header.firstSequence) }
-    guard var writer else { return }
-    self.writer = nil  // so that the writer's arrays are changed in place
-    defer { self.writer = writer }
-    let (bytes, entry) = writer.encode(columns)
-    try writer.append(columns, bytes: bytes, entry: entry)
+    guard let block = unwritten else { return }
+    try writer?.append(block)
     unwritten = nil
-    nextSequence = entry.lastSequence + 1
-    applyControl(upTo: entry.lastSequence)
+    nextSequence = block.entry.lastSequence + 1
+    applyControl(upTo: block.entry.lastSequence)
   }
 
   private mutating func applyControl(upTo last: UInt64) {

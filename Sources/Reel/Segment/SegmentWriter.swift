@@ -58,32 +58,35 @@ struct SegmentWriter {
   /// Indexes also what `attributes` declares, from the next block on.
   mutating func setAttributes(_ attributes: AttributeSchema) { indexes.declare(attributes) }
 
-  /// Appends a block.
+  /// A block as it will lie at ``end``.
+  struct EncodedBlock {
+    fileprivate var bytes: [UInt8]
+    fileprivate(set) var entry: DirectoryEntry
+    fileprivate var rawByteCount: Int
+  }
+
+  /// Appends a block that ``encode(_:frameByteCount:arrival:watermark:)`` made.
   ///
   /// - Throws: ``ReelError/io(_:)``; the writer is then unchanged and the call may be made again.
-  mutating func append(_ columns: BlockColumns, bytes: [UInt8], entry: DirectoryEntry)
-    throws(ReelError)
-  {
-    try segment.file.write(bytes.rawSpan, at: end)
-    end += bytes.count
-    directory.blocks.append(entry)
-    summary.add(entry, rawByteCount: columns.header.rawByteCount)
-    addToIndexes(columns)
+  mutating func append(_ block: EncodedBlock) throws(ReelError) {
+    try segment.file.write(block.bytes.rawSpan, at: end)
+    end += block.bytes.count
+    directory.blocks.append(block.entry)
+    summary.add(block.entry, rawByteCount: block.rawByteCount)
   }
 
-  private mutating func addToIndexes(_ columns: BlockColumns) {
-    do throws(ByteReader.Malformed) {
-      indexes.add(
-        try DecodedBlock(
-          header: columns.header, attributes: columns.attributes,
-          payloads: MemoryPayloads.none, wanted: IndexBuilder.wanted))
-    } catch {
-      preconditionFailure("a block just built does not decode: \(error.reason)")
-    }
+  /// Ends the block that `builder` has collected: its keys go into the indexes, its columns are
+  /// compressed. ``append(_:)`` must follow.
+  mutating func encode(
+    _ builder: inout BlockBuilder, frameByteCount: Int, arrival: Int64, watermark: UInt64
+  ) -> EncodedBlock {
+    let columns = builder.finish(
+      frameByteCount: frameByteCount, arrival: arrival, watermark: watermark, indexes: &indexes)
+    return encode(columns)
   }
 
-  /// The bytes of a block as they will lie at ``end``: the header's frame and the data frames.
-  func encode(_ columns: BlockColumns) -> (bytes: [UInt8], entry: DirectoryEntry) {
+  /// The header's frame and the data frames.
+  private func encode(_ columns: BlockColumns) -> EncodedBlock {
     var header = columns.header
     var data: [UInt8] = []
     data.reserveCapacity(header.rawByteCount / 2)
@@ -107,7 +110,7 @@ struct SegmentWriter {
     ReelFrame.append(header.encode(), type: .block, at: end, binding: binding, to: &bytes)
     let entry = DirectoryEntry(header, offset: end, headerByteCount: bytes.count)
     bytes.append(contentsOf: data)
-    return (bytes, entry)
+    return EncodedBlock(bytes: bytes, entry: entry, rawByteCount: header.rawByteCount)
   }
 
   /// Whether dead checkpoints take more than a sixteenth of the segment.
