@@ -51,7 +51,7 @@ public final class Recorder: Sendable {
     recordingID = appender.recording
     let run = Self.newRun(firstSequence: appender.nextSequence, clock: clock)
     let buffer = try Self.newBuffer(folder, configuration, appender, run)
-    try opening.removeOldBuffers()
+    try opening.removeOldBuffers(except: buffer.header.firstSequence)
     recovery = opening.report
     log = AppendLog(
       buffer: buffer,

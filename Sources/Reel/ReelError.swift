@@ -113,7 +113,20 @@ extension ReelError: CustomStringConvertible {
 extension IOFailure: CustomStringConvertible {
   /// The call, the place and the system's words.
   public var description: String {
-    "\(path): \(operation) failed: \(systemMessage(code)) (errno \(code))"
+    "\(path): \(operation) failed: \(systemMessage(code)) (errno \(code))\(advice)"
+  }
+
+  /// What can be done about the failures that people meet.
+  private var advice: String {
+    switch code {
+    case ErrorNumber.noSpace, ErrorNumber.quotaExceeded:
+      "; everything acknowledged is kept, and recording goes on when there is room"
+    case ErrorNumber.readOnly, ErrorNumber.noAccess, ErrorNumber.notPermitted:
+      "; recording needs a folder that this user may write to, reading does not"
+    case ErrorNumber.tooManyFiles:
+      "; raise the limit of open files, or lower RecordingConfiguration.openFileCount"
+    default: ""
+    }
   }
 }
 

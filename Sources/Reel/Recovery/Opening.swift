@@ -46,8 +46,11 @@ struct Opening {
 
   /// Unlinks the buffers whose records are all in blocks; to be called once the new one is named.
   /// One that could not be read stays, as evidence.
-  func removeOldBuffers() throws(ReelError) {
-    for sequence in emptied {
+  ///
+  /// - Parameter newest: The first sequence number of the new one, which has taken the place of an
+  ///   old one that held nothing.
+  func removeOldBuffers(except newest: UInt64) throws(ReelError) {
+    for sequence in emptied where sequence != newest {
       try folder.unlink(FileName.buffer(firstSequence: sequence))
     }
   }
@@ -235,11 +238,11 @@ struct Opening {
       reader = try BufferReader(file: file)
     } catch .corrupted(let corruption) {
       report.damages.append(corruption)
-      appender.skip(to: sequence)
+      appender.skip(to: sequence + 1)
       return
     } catch .notARecording(let path, let reason) {
       report.damages.append(Corruption(path: path, bytes: 0..<8, reason: reason))
-      appender.skip(to: sequence)
+      appender.skip(to: sequence + 1)
       return
     }
     guard reader.header.firstSequence == sequence, reader.header.recording == appender.recording
@@ -248,6 +251,7 @@ struct Opening {
         Corruption(
           path: file.path, bytes: 0..<BufferHeader.fixedByteCount,
           reason: "the buffer belongs to another name or recording"))
+      appender.skip(to: sequence + 1)
       return
     }
     let runID = reader.header.runID

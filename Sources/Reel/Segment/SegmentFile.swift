@@ -159,6 +159,25 @@ final class SegmentFile: Sendable {
     }
   }
 
+  /// Checks the header of a block and the checksums of its frames, without decompressing them.
+  /// - Returns: The damage, if there is any.
+  func checkChecksums(_ entry: DirectoryEntry) throws(ReelError) -> Corruption? {
+    do {
+      let (header, frameOffset, _) = try blockHeader(entry)
+      var offset = frameOffset
+      for frame in header.frames {
+        let stored = try file.read(at: offset, byteCount: frame.storedByteCount)
+        guard stored.count == frame.storedByteCount,
+          Checksum.xxh3(stored.rawSpan) == frame.checksum
+        else { throw corrupted(entry, "a frame's checksum does not match") }
+        offset += frame.storedByteCount
+      }
+      return nil
+    } catch .corrupted(let corruption) {
+      return corruption
+    }
+  }
+
   /// The content of one data frame, once its checksum has been found right.
   static func content(
     of stored: RawSpan, _ frame: BlockHeader.Frame

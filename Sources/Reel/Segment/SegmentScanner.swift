@@ -148,7 +148,7 @@ struct SegmentScanner {
   /// tail, as a file whose length was made durable before its bytes leaves it.
   private mutating func checkUnsyncedBlocks() throws(ReelError) {
     while let last = result.blocks.last, last.lastSequence > result.watermark,
-      let damage = try checkFrames(last)
+      let damage = try segment.checkChecksums(last)
     {
       result.blocks.removeLast()
       if result.blocksWithControlRecords.last == last { result.blocksWithControlRecords.removeLast() }

@@ -270,5 +270,9 @@ enum ErrorNumber {
   static let quotaExceeded = EDQUOT
   static let noEntry = ENOENT
   static let exists = EEXIST
+  static let readOnly = EROFS
+  static let noAccess = EACCES
+  static let notPermitted = EPERM
+  static let tooManyFiles = EMFILE
   static let notAFolder = ENOTDIR
 }
