@@ -162,7 +162,7 @@ final class SegmentFile: Sendable {
   /// Checks the header of a block and the checksums of its frames, without decompressing them.
   /// - Returns: The damage, if there is any.
   func checkChecksums(_ entry: DirectoryEntry) throws(ReelError) -> Corruption? {
-    do {
+    do throws(ReelError) {
       let (header, frameOffset, _) = try blockHeader(entry)
       var offset = frameOffset
       for frame in header.frames {
