@@ -148,7 +148,7 @@ final class AppendLog: @unchecked Sendable {
   /// - Returns: Whether it was appended.
   func appendControlIfRoom(_ record: ControlRecord) -> Bool {
     let source = ControlSource(record)
-    guard let byteCount = try? source.measure(rules), let reservation = buffer.reserve(byteCount)
+    guard let byteCount = try? source.measure(rules), let reservation = buffer.reserve(byteCount, isControl: true)
     else { return false }
     var writer = buffer.writer(
       reservation, recordOffset: 0, byteCount: byteCount, timestamp: clock.wall())

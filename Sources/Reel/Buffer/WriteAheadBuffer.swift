@@ -80,17 +80,22 @@ final class WriteAheadBuffer {
   var capacity: Int { header.capacity }
   /// Bytes that are in use.
   var usedByteCount: Int { head - released }
-  /// The largest frame that is ever accepted: half the ring, so that it fits however the laps lie.
-  var maximumFrameByteCount: Int { capacity / 2 }
+  /// The largest frame that is ever accepted: about half the ring, so that it fits however the laps
+  /// lie.
+  var maximumFrameByteCount: Int { capacity / 2 - Self.controlByteCount }
+
+  /// Room that events leave to control records: the flusher, who makes room, must never wait for it.
+  private static let controlByteCount = 4096
 
   /// Finds room for a frame of `byteCount` bytes of records.
-  /// - Returns: Where the records go in ``region``, or nothing while there is no room.
-  func reserve(_ byteCount: Int) -> Reservation? {
+  /// - Returns: Where the records go, or nothing while there is no room.
+  func reserve(_ byteCount: Int, isControl: Bool = false) -> Reservation? {
     let padded = BufferFrame.paddedByteCount(byteCount)
     var offset = head
     let rest = capacity - offset % capacity
     if padded > rest { offset += rest }
-    guard offset + padded - released <= capacity else { return nil }
+    let limit = isControl ? capacity : capacity - Self.controlByteCount
+    guard offset + padded - released <= limit else { return nil }
     return Reservation(offset: offset, byteCount: byteCount)
   }
 

@@ -74,9 +74,9 @@ struct SnapshotReader {
     try refreshSegments(active: progress)
     guard let after = try tail.progress() else { return false }
     let next = snapshot.segments.last?.summary.nextSequence ?? 1
-    if let first = tail.firstSequence, first > next {
-      // The segments end before the buffer begins: blocks were written meanwhile, or this is a copy
-      // made while recording, which nobody will complete.
+    if progress.nextSequence > next {
+      // The segments end before the buffer begins: a segment has come since the folder was listed, or
+      // this is a copy made while recording, which nobody will complete.
       if !acceptsGap || after != progress && !isLastAttempt {
         listed = nil
         return false
@@ -131,6 +131,9 @@ struct SnapshotReader {
     var next = 0
     var segments: [ReadableSegment] = []
     for sequence in files.segments {
+      // A segment that the writer's progress does not name yet is being begun: what it will hold is
+      // still in the buffer.
+      if let active, sequence > active.segment { break }
       while next < known.count, known[next].firstSequence < sequence { next += 1 }
       let old = next < known.count && known[next].firstSequence == sequence ? known[next] : nil
       if let old, old.isSealed {
