@@ -51,8 +51,13 @@ let package = Package(
       name: "ReelTestSupport", dependencies: ["Reel"], path: "Tests/ReelTestSupport",
       swiftSettings: settings),
     .testTarget(
-      name: "ReelTests", dependencies: ["Reel", "ReelTestSupport"],
-      exclude: [], swiftSettings: settings),
+      name: "ReelTests",
+      dependencies: [
+        "Reel", "ReelServiceLifecycle", "ReelTestSupport",
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings),
     .testTarget(
       name: "ReelToolTests", dependencies: ["ReelTool", "ReelTestSupport"],
       swiftSettings: settings),
