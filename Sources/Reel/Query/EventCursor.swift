@@ -31,16 +31,24 @@ public final class EventCursor {
   /// The place of the last event given: a query ``Query/after`` it goes on there.
   public private(set) var position: Query.Position?
 
-  /// Bytes of blocks that a merge holds open; beyond, passes are made.
-  static let openByteLimit = 24 << 20
+  /// What a merge may hold; tests lower it to see passes on few events.
+  struct Bounds {
+    /// Bytes of blocks that a merge holds open; beyond, passes are made.
+    var openByteCount = 24 << 20
+    /// Rows that a pass keeps at most.
+    var passRowCount = 200_000
+  }
+
+  private let bounds: Bounds
 
   init(
-    _ query: Query, limit: Int?, snapshot: Snapshot, cache: ReadCache
+    _ query: Query, limit: Int?, snapshot: Snapshot, cache: ReadCache, bounds: Bounds = Bounds()
   ) throws(ReelError) {
     if let limit, limit < 0 {
       throw .invalidArgument("the limit is \(limit); it must be 0 or more, or nothing for all")
     }
     self.snapshot = snapshot
+    self.bounds = bounds
     schema = snapshot.control.attributes
     isDescending = query.order == .descending
     rest = limit
@@ -109,7 +117,7 @@ public final class EventCursor {
         if let run = try sources.run(candidate, after: lastEmitted) {
           openByteCount += run.byteCount
           heap.push(run.item(isDescending))
-          if openByteCount > Self.openByteLimit { return try startPasses() }
+          if openByteCount > bounds.openByteCount { return try startPasses() }
         }
       case .run(let run):
         current = run
@@ -143,7 +151,9 @@ public final class EventCursor {
   private func startPasses() throws(ReelError) -> MergeRow? {
     heap = MergeHeap()
     current = nil
-    passes = PassMerge(sources: sources, after: lastEmitted, limit: rest.map { $0 + 1 })
+    passes = PassMerge(
+      sources: sources, after: lastEmitted, limit: rest.map { $0 + 1 },
+      maximumRowCount: bounds.passRowCount)
     return try nextRow()
   }
 

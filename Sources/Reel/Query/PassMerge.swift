@@ -11,7 +11,7 @@ final class PassMerge {
   private var isFinished = false
 
   /// Rows that a pass keeps at most, and bytes of their events.
-  private static let maximumRowCount = 200_000
+  private let maximumRowCount: Int
   private static let maximumByteCount = 32 << 20
 
   /// A row found by a pass: its key and where it is.
@@ -21,10 +21,11 @@ final class PassMerge {
     var row: Int32
   }
 
-  init(sources: QuerySources, after last: MergeKey?, limit: Int?) {
+  init(sources: QuerySources, after last: MergeKey?, limit: Int?, maximumRowCount: Int) {
     self.sources = sources
     self.last = last
     rest = limit
+    self.maximumRowCount = maximumRowCount
   }
 
   func next() throws(ReelError) -> MergeRow? {
@@ -41,7 +42,7 @@ final class PassMerge {
     sources.countPass()
     let candidates = try allCandidates()
     let bytesPerRow = 400  // about what a decoded event takes; the gathering stops at real bytes
-    var capacity = min(Self.maximumRowCount, Self.maximumByteCount / bytesPerRow)
+    var capacity = min(maximumRowCount, Self.maximumByteCount / bytesPerRow)
     if let rest { capacity = min(capacity, rest) }
     var nearest = BoundedRows(capacity: capacity, sources: sources)
     for (number, candidate) in candidates.enumerated() {
