@@ -107,3 +107,18 @@ struct ModelStore {
     }
   }
 }
+
+/// Where two answers differ, in few words; nothing when they do not.
+func difference(_ found: [Event], _ wanted: [Event]) -> String? {
+  if found == wanted { return nil }
+  let index = zip(found, wanted).enumerated().first { $1.0 != $1.1 }?.offset
+  let place = index ?? min(found.count, wanted.count)
+  func number(_ events: [Event]) -> String {
+    guard place < events.count else { return "none" }
+    return events[place].sequenceNumber.map { String($0.rawValue) } ?? "none"
+  }
+  let numbers = Set(found.compactMap { $0.sequenceNumber?.rawValue })
+  let missing = wanted.compactMap { $0.sequenceNumber?.rawValue }.filter { !numbers.contains($0) }
+  return "\(found.count) events for \(wanted.count); at \(place) number \(number(found)) for"
+    + " \(number(wanted)); missing \(missing.sorted().prefix(5)) … of \(missing.count)"
+}
