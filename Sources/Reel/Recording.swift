@@ -144,7 +144,9 @@ public final class Recording: Sendable {
 
   /// The events that match `query`, in its order.
   ///
-  /// - Parameter limit: How many at most, 0 or more; nothing means all, however many.
+  /// - Parameters:
+  ///   - query: What must hold of an event, and the order.
+  ///   - limit: How many at most, 0 or more; nothing means all, however many.
   /// - Throws: ``ReelError/invalidArgument(_:)`` for a negative limit, ``ReelError/io(_:)``,
   ///   ``ReelError/closed``. Damage is reported in ``Answer/completeness``.
   public func events(

@@ -4,7 +4,7 @@
 /// matching rows, and whatever comes first in the order is taken next. So a query with a limit reads
 /// little, and one without streams. Where so many blocks overlap in time that their rows cannot be
 /// held at once, as in shuffled input, it goes over the candidates in several passes
-/// (``PassMerge``). A cursor belongs to one task; the recording may be written to meanwhile, and the
+/// (`PassMerge`). A cursor belongs to one task; the recording may be written to meanwhile, and the
 /// answer is that of the moment when the cursor was made.
 public final class EventCursor {
   private let snapshot: Snapshot
