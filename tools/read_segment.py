@@ -247,6 +247,7 @@ def identifiers(source, count, encoding):
     require(width > 0 and (form != 2 or width == 16), f"identifiers of {width} bytes")
     modes = source.take(width)
     require(max(modes) <= 1, "an unknown mode of a plane")
+    require(len(source.data) - source.at >= count * width, "the bytes end early")
     packed = bytearray(count * width)
     for place, mode in enumerate(modes):
         plane = source.take(count)
@@ -595,7 +596,7 @@ class Segment:
     def open(self):
         self.size = os.fstat(self.file.fileno()).st_size
         self.watermark, self.trailer, self.is_sealed = 0, None, False
-        self.attributes, self.is_sure = [], True
+        self.attributes, self.is_sure, self.is_whole = [], True, True
         self.removal = Removal()
         head = self.read(0, min(72, self.size))
         if head[20:28] != SIGNATURE:  # R11
@@ -613,6 +614,7 @@ class Segment:
             require(1 <= self.first <= 1 << 62, "first sequence number")
         except Damage as damage:
             self.report(self, 0, min(72, self.size), f"segment header: {damage}")
+            self.is_whole = False
         else:
             name = NAME.match(os.path.basename(self.path))
             if name and int(name[1]) != self.first:  # R6
@@ -1088,7 +1090,7 @@ class Reader:
                         index.check(ordinals[block.at], rows, types)
                     except Damage as damage:
                         self.say(segment, index.at, None, str(damage))
-        settle(segment.is_sealed or not segment.is_newest() or any(
+        settle(segment.is_sealed or not segment.is_whole or not segment.is_newest() or any(
             low <= segment.watermark for _, _, _, low, _ in pending))
         if not options.check:
             self.verify_parts(segment)
