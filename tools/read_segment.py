@@ -3,7 +3,7 @@
 # requires-python = ">=3.9"
 # dependencies = ["lz4>=4", "xxhash>=3"]
 # ///
-"""Reads segments of Reel recordings, by format-spec.md alone, and prints their events as JSON Lines.
+"""Reads segments of Reel recordings, by format-spec.md alone, and prints events as JSON Lines.
 
 It shares no code with Reel, so that it can prove the page and read a recording without Reel.
 Where this says R8, R14 and so on, it means the rules of that page.
@@ -132,7 +132,8 @@ def unpack_frame(data, size):
     require(descriptor[:4] == b"\x04\x22\x4d\x18", "no LZ4 frame")
     flags, maximum = descriptor[4:6]
     require(flags == 0x70, f"LZ4 FLG {flags:02x}")
-    wanted = 0x40 if size <= 1 << 16 else 0x50 if size <= 1 << 18 else 0x60 if size <= MEBI else 0x70
+    wanted = next((bd for bd, most in ((0x40, 1 << 16), (0x50, 1 << 18), (0x60, MEBI))
+                   if size <= most), 0x70)
     require(maximum == wanted, f"LZ4 BD {maximum:02x}")
     check = xxhash.xxh32_intdigest(descriptor[4:6]) >> 8 & 255
     require(source.number("B") == check, "LZ4 HC")
@@ -915,8 +916,8 @@ class Index:
                 marks[mark] += count if self.column == 15 else 1
             keys = marks
         require(listed == keys,
-                f"index of column {self.column}, form {self.form}: block {ordinal + self.first} has "
-                f"{len(keys - listed)} keys that it lacks and lacks {len(listed - keys)} that it has")
+                f"index of column {self.column}, form {self.form}: block {ordinal + self.first} "
+                f"has {len(keys - listed)} keys that it lacks and lacks {len(listed - keys)} of its")
 
 
 # ---- The program ---------------------------------------------------------------------------------
@@ -1123,7 +1124,7 @@ class Reader:
             elif isinstance(part, tuple) and not self.damages:
                 self.say(segment, *part[:3])
         if entries is not None and [b.entry() for b in quiet] != entries and not self.damages:
-            self.say(segment, trailer["directory_at"], None, "directory: not the blocks of the file")
+            self.say(segment, trailer["directory_at"], None, "directory: not the file's blocks")
         arrivals = [entry[7] for entry, _ in seen]
         far, near = (1 << 63) - 1, -(1 << 63)
         found = {
@@ -1131,7 +1132,8 @@ class Reader:
             "events": total["events"],
             "minimum": far if minimum is None else minimum,
             "maximum": near if maximum is None else maximum,
-            "first_arrival": min(arrivals, default=far), "last_arrival": max(arrivals, default=near),
+            "first_arrival": min(arrivals, default=far),
+            "last_arrival": max(arrivals, default=near),
             "raw_size": sum(size for _, size in seen)}
         is_whole = [block.entry() for block in quiet] == [entry for entry, _ in seen]
         for name, value in found.items():
