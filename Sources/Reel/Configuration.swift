@@ -1,40 +1,64 @@
-/// How a recorder writes. Every value has a default that suits a program that should not notice it.
+/// How a recorder writes.
+///
+/// Every value has a default that suits a program that should not notice it.
 public struct RecorderConfiguration: Sendable {
-  /// What ``Recorder/append(_:)-(Event)`` promises when it returns. Default: ``Durability/process``.
+  /// What ``Recorder/append(_:)-(Event)`` promises when it returns.
+  ///
+  /// Default: ``Durability/process``.
   public var durability: Durability = .process
-  /// Bytes of the write-ahead buffer, a multiple of 8. One event or batch takes at most half.
-  /// Default: 4 MiB. Minimum: 64 KiB. Maximum: 1 GiB.
+  /// Bytes of the write-ahead buffer, a multiple of 8.
+  ///
+  /// One event or batch takes at most half. Default: 4 MiB. Minimum: 64 KiB. Maximum: 1 GiB.
   public var bufferByteCount = 4 << 20
-  /// What an append does while the buffer is full. Default: ``BackpressurePolicy/wait``.
+  /// What an append does while the buffer is full.
+  ///
+  /// Default: ``BackpressurePolicy/wait``.
   public var backpressure: BackpressurePolicy = .wait
-  /// Uncompressed bytes that make a block. Larger blocks take less room and cost more to read a
-  /// single event from. Default: 128 KiB. Minimum: 4 KiB. Maximum: 16 MiB.
+  /// Uncompressed bytes that make a block.
+  ///
+  /// Larger blocks take less room and cost more to read a single event from. Default: 128 KiB.
+  /// Minimum: 4 KiB. Maximum: 16 MiB.
   public var blockByteCount = 128 << 10
-  /// Uncompressed payload bytes that are compressed together. Default: 32 KiB. Minimum: 4 KiB.
+  /// Uncompressed payload bytes that are compressed together.
+  ///
+  /// Default: 32 KiB. Minimum: 4 KiB.
   public var payloadFrameByteCount = 32 << 10
   /// Bytes at which a segment is sealed; smaller where ``maximumByteCount`` or
-  /// ``maximumEventCount`` demand it. Default: 16 MiB. Minimum: 64 KiB.
-  /// Maximum: 1 GiB.
+  /// ``maximumEventCount`` demand it.
+  ///
+  /// Default: 16 MiB. Minimum: 64 KiB. Maximum: 1 GiB.
   public var segmentByteCount = 16 << 20
-  /// The largest payload taken. Default: 1 MiB. Maximum: 16 MiB.
+  /// The largest payload taken.
+  ///
+  /// Default: 1 MiB. Maximum: 16 MiB.
   public var maximumPayloadByteCount = 1 << 20
-  /// Events to keep at most: the oldest segments are dropped while there are more. The number kept is
-  /// at most an eighth below it. Default: nothing, which keeps all. Minimum: 8.
+  /// Events to keep at most: the oldest segments are dropped while there are more.
+  ///
+  /// The number kept is at most an eighth below it. Default: nothing, which keeps all. Minimum: 8.
   public var maximumEventCount: Int?
-  /// Bytes on disk to keep at most, the buffer included, in the same way. Default: nothing.
-  /// Minimum: 1 MiB beyond ``bufferByteCount``.
+  /// Bytes on disk to keep at most, the buffer included, in the same way.
+  ///
+  /// Default: nothing. Minimum: 1 MiB beyond ``bufferByteCount``.
   public var maximumByteCount: Int?
-  /// How long after its arrival an event is kept, to within an eighth. Default: nothing.
+  /// How long after its arrival an event is kept, to within an eighth.
+  ///
+  /// Default: nothing.
   public var maximumAge: Duration?
-  /// How often age is looked at. Default: 60 s. Zero: only when a segment is sealed.
+  /// How often age is looked at.
+  ///
+  /// Default: 60 s. Zero: only when a segment is sealed.
   public var retentionInterval: Duration = .seconds(60)
-  /// How often what has been written is made durable, off the callers' threads. Default: 1 s.
-  /// Zero: only by ``Recorder/sync()``, on sealing and on close.
+  /// How often what has been written is made durable, off the callers' threads.
+  ///
+  /// Default: 1 s. Zero: only by ``Recorder/sync()``, on sealing and on close.
   public var syncInterval: Duration = .seconds(1)
-  /// Whether an event whose id is in the recording already is refused. Costs a look-up an event.
-  /// Default: false.
+  /// Whether an event whose id is in the recording already is refused.
+  ///
+  /// Costs a look-up an event. Default: false.
   public var uniqueIDs = false
-  /// The attributes that events may carry, beside those declared by earlier runs. Default: none.
+  /// The attributes that events may carry, beside those declared by earlier runs.
+  ///
+  /// Default: none.
   public var attributes: [AttributeDeclaration] = []
 
   var clock: any Clock = SystemClock()
@@ -87,9 +111,13 @@ public enum BackpressurePolicy: Sendable {
 
 /// How a recording is read.
 public struct RecordingConfiguration: Sendable {
-  /// Bytes of decoded blocks and indexes kept in memory. Default: 32 MiB. Minimum: 0.
+  /// Bytes of decoded blocks and indexes kept in memory.
+  ///
+  /// Default: 32 MiB. Minimum: 0.
   public var cacheByteCount = 32 << 20
-  /// Segment files kept open. Default: 64. Minimum: 1.
+  /// Segment files kept open.
+  ///
+  /// Default: 64. Minimum: 1.
   public var openFileCount = 64
 
   /// Creates the default configuration.

@@ -1,5 +1,7 @@
 /// A recording, open for reading: by any number of readers, in any process, also while a recorder
-/// writes to it. Nothing is ever written, and nothing is waited for.
+/// writes to it.
+///
+/// Nothing is ever written, and nothing is waited for.
 ///
 /// Each call looks at the recording as it is at that moment: it sees every event whose append had
 /// returned before. Any number of threads may use one.
@@ -93,8 +95,9 @@ public final class Recording: Sendable {
     return snapshot
   }
 
-  /// Ends the use of this recording: later calls throw ``ReelError/closed``. Files are closed with
-  /// the last cursor.
+  /// Ends the use of this recording: later calls throw ``ReelError/closed``.
+  ///
+  /// Files are closed with the last cursor.
   public func close() {
     lock.withLock { unsafe isClosed = true }
   }
@@ -178,14 +181,17 @@ public final class Recording: Sendable {
     EventStream(snapshot: try snapshot(), cache: cache, query: query)
   }
 
-  /// How many events match `query`. Payloads are not touched, and blocks that match as a whole are
-  /// not opened.
+  /// How many events match `query`.
+  ///
+  /// Payloads are not touched, and blocks that match as a whole are not opened.
   public func count(_ query: Query = Query()) throws(ReelError) -> Int {
     try Counting(query, snapshot: try snapshot(), cache: cache).count()
   }
 
   /// The distinct values of `facet` among the events that match `query`, each with its count, the
-  /// most frequent first, then by value. Payloads are not touched.
+  /// most frequent first, then by value.
+  ///
+  /// Payloads are not touched.
   ///
   /// - Throws: ``ReelError/invalidArgument(_:)`` for an attribute that is not declared.
   public func facets(

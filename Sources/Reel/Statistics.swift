@@ -1,4 +1,6 @@
-/// What a recording holds, in numbers. Counts are exact; all sizes are bytes.
+/// What a recording holds, in numbers.
+///
+/// Counts are exact; all sizes are bytes.
 public struct Statistics: Hashable, Sendable {
   /// The recording's id.
   public internal(set) var recordingID: RecordingID?
@@ -108,7 +110,8 @@ public struct RecorderStatus: Hashable, Sendable {
   public internal(set) var bufferedByteCount: Int
   /// The last sequence number known to survive a loss of power.
   public internal(set) var durableSequenceNumber: SequenceNumber
-  /// Why blocks cannot be written at the moment: the disk is full. Events stay in the buffer and the
-  /// same bytes are tried again until there is room.
+  /// Why blocks cannot be written at the moment: the disk is full.
+  ///
+  /// Events stay in the buffer and the same bytes are tried again until there is room.
   public internal(set) var stall: IOFailure?
 }

@@ -15,13 +15,16 @@ public import ServiceLifecycle
 public struct ReelService: Service {
   /// The recorder that this service closes.
   public let recorder: Recorder
-  /// How often retention is enforced. Zero: never by this service.
+  /// How often retention is enforced.
+  ///
+  /// Zero: never by this service.
   public let retentionInterval: Duration
   /// How long the close may take.
   public let closeDeadline: Duration
 
-  /// The recorder could not be closed in time: the disk does not answer. What was acknowledged is
-  /// in the write-ahead buffer, and the next opening recovers it.
+  /// The recorder could not be closed in time: the disk does not answer.
+  ///
+  /// What was acknowledged is in the write-ahead buffer, and the next opening recovers it.
   public struct CloseDeadlineExceeded: Error, Hashable, Sendable, CustomStringConvertible {
     /// The recording.
     public let path: String

@@ -1,6 +1,8 @@
 @testable import Reel
 
-/// What a recording ought to be: an array. Everything here is done in the plainest way there is.
+/// What a recording ought to be: an array.
+///
+/// Everything here is done in the plainest way there is.
 struct ModelStore {
   /// As a reader returns them, in order of arrival.
   private(set) var events: [Event] = []

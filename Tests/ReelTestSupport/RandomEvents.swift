@@ -55,14 +55,17 @@ struct RandomEvents {
   private mutating func timestamp() -> Int64 {
     guard !narrowTime else { return Int64(random.below(400)) - 100 }
     return random.chance(3)
-      ? random.pick([.min, .max, 0, -1, 1, .max - 1]) : Int64.random(in: .min ... .max, using: &random)
+      ? random.pick([.min, .max, 0, -1, 1, .max - 1])
+      : Int64.random(in: .min ... .max, using: &random)
   }
 
   private mutating func id() -> EventID {
     if repeatsIDs && random.chance(4) { return EventID("repeated-\(random.below(5))") }
     switch random.below(4) {
     case 0: return EventID(random.bytes(8) + Array("\(count)".utf8))
-    case 1: return EventID([UInt8](repeating: 0x61, count: 255 - "\(count)".utf8.count) + Array("\(count)".utf8))
+    case 1:
+      return EventID(
+        [UInt8](repeating: 0x61, count: 255 - "\(count)".utf8.count) + Array("\(count)".utf8))
     default: return EventID("id-\(count)")
     }
   }

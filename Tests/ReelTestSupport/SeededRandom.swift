@@ -26,7 +26,9 @@ struct SeededRandom: RandomNumberGenerator {
 }
 
 /// The seeds of a property test: the one that the environment variable `REEL_SEED` names, to replay
-/// a failure, or `count` fixed ones. A failing expectation names its seed in the comment.
+/// a failure, or `count` fixed ones.
+///
+/// A failing expectation names its seed in the comment.
 func seeds(_ count: Int) -> [UInt64] {
   if let text = environment("REEL_SEED"), let seed = UInt64(text) { return [seed] }
   return (1...UInt64(count)).map { $0 &* 0xD134_2543_DE82_EF95 }

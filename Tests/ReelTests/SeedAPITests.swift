@@ -5,7 +5,9 @@ import Testing
 @testable import ReelTestSupport
 
 /// The rows of the data-access module that this engine follows: what each of its functions does
-/// here. Names begin with the row.
+/// here.
+///
+/// Names begin with the row.
 @Suite struct SeedDataAccessTests {
   @Test func d1OpeningMakesARecordingThatHoldsItsMaximumOfEvents() throws {
     try withTemporaryDirectory { path in

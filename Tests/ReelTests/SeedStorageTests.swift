@@ -153,7 +153,9 @@ import Testing
       #expect(statistics.cacheByteCount >= 0)
       try recorder.close()
       let files = try fileNames(path).filter { $0.hasSuffix(".segment") }
-      let bytes = try files.reduce(0) { try $0 + ReelTestSupport.bytes(ofFile: path + "/" + $1).count }
+      let bytes = try files.reduce(0) {
+        try $0 + ReelTestSupport.bytes(ofFile: path + "/" + $1).count
+      }
       #expect(try Recording(path: path).statistics().segmentByteCount == bytes)
     }
   }
@@ -161,7 +163,8 @@ import Testing
   @Test func k1EveryConditionCombines() throws {
     try withTemporaryDirectory { path in
       let wanted = Event(
-        timestamp: 5, kind: "call", process: "p", function: Function(module: "M", name: "f", arity: 2),
+        timestamp: 5, kind: "call", process: "p",
+        function: Function(module: "M", name: "f", arity: 2),
         correlationID: "c", astNodeID: "M:f:2")
       var events: [Event] = []
       for change in 0..<7 {

@@ -1,8 +1,9 @@
 import CLMDB
 import Reel
 
-/// LMDB with a writable map and no sync: kill-safe as Reel's default is. Rows by (timestamp,
-/// sequence), five further tables that map a key to rows.
+/// LMDB with a writable map and no sync: kill-safe as Reel's default is.
+///
+/// Rows by (timestamp, sequence), five further tables that map a key to rows.
 struct LMDBStore: Store {
   static let name = "LMDB"
   private let environment: OpaquePointer

@@ -109,7 +109,9 @@ final class AppendLog: @unchecked Sendable {
     }
   }
 
-  /// Finds room, waiting or dropping as configured. The lock is held, and given up on an error.
+  /// Finds room, waiting or dropping as configured.
+  ///
+  /// The lock is held, and given up on an error.
   private func reserve(
     _ byteCount: Int, eventCount: Int, mayDrop: Bool
   ) throws(ReelError) -> WriteAheadBuffer.Reservation? {
@@ -144,11 +146,14 @@ final class AppendLog: @unchecked Sendable {
     if appendControlIfRoom(.gap(current)) { gap = nil }
   }
 
-  /// Appends a control record if there is room at once. The lock is held.
+  /// Appends a control record if there is room at once.
+  ///
+  /// The lock is held.
   /// - Returns: Whether it was appended.
   func appendControlIfRoom(_ record: ControlRecord) -> Bool {
     let source = ControlSource(record)
-    guard let byteCount = try? source.measure(rules), let reservation = buffer.reserve(byteCount, isControl: true)
+    guard let byteCount = try? source.measure(rules),
+      let reservation = buffer.reserve(byteCount, isControl: true)
     else { return false }
     var writer = buffer.writer(
       reservation, recordOffset: 0, byteCount: byteCount, timestamp: clock.wall())

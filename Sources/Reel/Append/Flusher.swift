@@ -1,5 +1,7 @@
 /// The thread behind a recorder: it turns what callers left in the buffer into blocks, releases the
-/// room, makes blocks durable, seals segments and drops old ones. Callers never do any of it.
+/// room, makes blocks durable, seals segments and drops old ones.
+///
+/// Callers never do any of it.
 final class Flusher: Sendable {
   private let log: AppendLog
   private let configuration: RecorderConfiguration
@@ -109,7 +111,9 @@ final class Flusher: Sendable {
       !appender.hasUnwritten && log.lock.withLock { drained.offset >= buffer.head }
     }
 
-    /// Waits until there is something to do. The lock is held.
+    /// Waits until there is something to do.
+    ///
+    /// The lock is held.
     /// - Returns: Nothing when the recorder has failed.
     private func nextTask() -> Task? {
       while true {

@@ -1,5 +1,7 @@
 /// Refuses events whose id is in the recording already: what ``RecorderConfiguration/uniqueIDs``
-/// asks for. Look-up and append are one step, so of two threads with one id one is refused.
+/// asks for.
+///
+/// Look-up and append are one step, so of two threads with one id one is refused.
 final class Uniqueness: Sendable {
   /// Held from the check to the end of the append.
   let lock = Lock()

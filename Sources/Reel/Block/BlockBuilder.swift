@@ -162,10 +162,8 @@ struct BlockColumns {
 extension BlockBuilder {
   /// Ends the block and begins the next.
   ///
-  /// - Parameters:
-  ///   - frameByteCount: About how many bytes of payload go into a frame.
-  ///   - indexes: Takes the block's keys.
-  /// - Precondition: There is at least one row.
+  /// About `frameByteCount` bytes of payload go into a frame; the block's keys go into `indexes`.
+  /// There must be at least one row.
   mutating func finish(
     frameByteCount: Int, arrival: Int64 = 0, watermark: UInt64 = 0, indexes: inout IndexBuilder
   ) -> BlockColumns {

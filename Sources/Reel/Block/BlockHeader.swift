@@ -1,4 +1,5 @@
 /// What a block says of itself ahead of its frames; the body of a skippable frame.
+///
 /// Normative: format-spec.md, "Block headers".
 struct BlockHeader: Hashable, Sendable {
   /// One LZ4 frame of the block: frame 0 holds the attributes, the others payloads.

@@ -1,5 +1,7 @@
-/// The columns that a block may have. The raw values are the format's; a column whose rows are all
-/// absent is left out. Normative: format-spec.md, "Columns".
+/// The columns that a block may have.
+///
+/// The raw values are the format's; a column whose rows are all absent is left out. Normative:
+/// format-spec.md, "Columns".
 struct ColumnID: RawRepresentable, Hashable, Sendable {
   let rawValue: UInt8
 

@@ -98,10 +98,12 @@ final class DecodedBlock: Sendable {
         throw ByteReader.Malformed("the number of events", "does not match", found: events)
       }
     }
-    let textByteCount = texts.reduce(0) { $0 + ($1?.byteCount ?? 0) }
+    let textByteCount =
+      texts.reduce(0) { $0 + ($1?.byteCount ?? 0) }
       + attributeColumns.values.reduce(0) { $0 + $1.byteCount }
     guard textByteCount <= 4 * Limits.frameByteCount else {
-      throw ByteReader.Malformed("the dictionaries", "are larger than possible", found: textByteCount)
+      throw ByteReader.Malformed(
+        "the dictionaries", "are larger than possible", found: textByteCount)
     }
     self.timestamps = timestamps
     self.recordTypes = recordTypes

@@ -1,7 +1,8 @@
 /// A function as one text of a dictionary or index: module, FF, name, FF, the arity in decimal.
+///
 /// An absent module or name is the byte FE, an absent arity is nothing. Neither byte occurs in
-/// UTF-8, so a key has one reading, and all functions of a module share a prefix.
-/// Normative: format-spec.md, "Function keys".
+/// UTF-8, so a key has one reading, and all functions of a module share a prefix. Normative:
+/// format-spec.md, "Function keys".
 enum FunctionKey {
   static let separator: UInt8 = 0xFF
   static let absent: UInt8 = 0xFE

@@ -1,5 +1,6 @@
-/// Columns of identifiers: event ids, parent ids and call ids. Normative: format-spec.md,
-/// "Identifier columns".
+/// Columns of identifiers: event ids, parent ids and call ids.
+///
+/// Normative: format-spec.md, "Identifier columns".
 ///
 /// When all have one length they lie as byte planes, packed where each is lowercase hexadecimal or
 /// a UUID, which restores the very bytes. A plane may hold differences from row to row: on real ids
@@ -79,7 +80,8 @@ struct IdentifierColumnBuilder {
     var packed: [UInt8] = []
     packed.reserveCapacity(bytes.count / 2)
     for offset in stride(from: 0, to: bytes.count, by: 2) {
-      guard let high = hexadecimalValue(bytes[offset]), let low = hexadecimalValue(bytes[offset + 1])
+      guard let high = hexadecimalValue(bytes[offset]),
+        let low = hexadecimalValue(bytes[offset + 1])
       else { return nil }
       packed.append(high << 4 | low)
     }

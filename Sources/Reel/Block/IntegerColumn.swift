@@ -1,4 +1,6 @@
-/// Columns of integers. Normative: format-spec.md, "Integer columns".
+/// Columns of integers.
+///
+/// Normative: format-spec.md, "Integer columns".
 ///
 /// Timestamps lie as varints of zigzag differences, divided by their greatest common divisor:
 /// measured against byte planes and offsets from the least, that was the smallest on a trace with a
@@ -6,7 +8,9 @@
 /// against 2.20). Small numbers that a single row is looked up in lie as byte planes.
 enum IntegerColumn {
   /// Appends `values` as differences: first (i64), unit (varint), then a varint for each further
-  /// row, zigzag(difference / unit). All arithmetic wraps at 2⁶⁴.
+  /// row, zigzag(difference / unit).
+  ///
+  /// All arithmetic wraps at 2⁶⁴.
   static func appendDeltas(_ values: [Int64], to output: inout [UInt8]) {
     guard let first = values.first else { return }
     output.append(littleEndian: first)

@@ -1,5 +1,7 @@
 /// The envelope of the public LZ4 frame format around compressed bytes, so that any LZ4 tool can
-/// take a segment apart. Source: lz4_Frame_format.md, version 1.6.x; format-spec.md, "Data frames".
+/// take a segment apart.
+///
+/// Source: lz4_Frame_format.md, version 1.6.x; format-spec.md, "Data frames".
 ///
 /// A frame is: magic (u32), FLG, BD and HC (u8 each), then blocks, each a length (u32, top bit set
 /// when stored uncompressed), its bytes and their XXH32, then a zero length. Blocks are independent;
@@ -53,7 +55,7 @@ enum LZ4Frame {
   /// The block header's XXH3 vouches for the bytes, so the XXH32 values, which serve other tools,
   /// are not computed again.
   ///
-  /// - Parameter prefix: Decode only so many bytes from the front.
+  /// With `prefix` only so many bytes from the front are decoded.
   static func content(
     of bytes: RawSpan, byteCount: Int, prefix: Int? = nil
   ) throws(ByteReader.Malformed) -> [UInt8] {

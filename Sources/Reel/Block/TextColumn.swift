@@ -8,7 +8,9 @@ struct TextColumnBuilder {
   private var table: SymbolTable
   /// Differs whenever the numbers of texts begin anew.
   let generation: Int
-  /// Per row: the symbol plus one, 0 when absent. Rows not reached yet are absent.
+  /// Per row: the symbol plus one, 0 when absent.
+  ///
+  /// Rows not reached yet are absent.
   private var rows: [UInt32] = []
   /// Per symbol: the rows of this block that have it, 0 when it is not in the block; and its code.
   private var counts: [UInt32] = []

@@ -1,4 +1,6 @@
-/// The first page of a write-ahead buffer file. Normative: format-spec.md, "Buffer files".
+/// The first page of a write-ahead buffer file.
+///
+/// Normative: format-spec.md, "Buffer files".
 ///
 /// | offset | size | field         | meaning                                              |
 /// | -----: | ---: | :------------ | :--------------------------------------------------- |
@@ -124,8 +126,9 @@ struct BufferLap: Hashable, Sendable {
   }
 }
 
-/// How far the buffer's content has gone into blocks. Two entries take turns, so that one is whole
-/// whenever the writer dies.
+/// How far the buffer's content has gone into blocks.
+///
+/// Two entries take turns, so that one is whole whenever the writer dies.
 struct BufferProgress: Hashable, Sendable {
   static let byteCount = 56
 

@@ -1,5 +1,7 @@
 /// Reads a write-ahead buffer file: whole, after its writer has died, or step by step while it
-/// writes. Frames end where a checksum fails, which is where the writer was.
+/// writes.
+///
+/// Frames end where a checksum fails, which is where the writer was.
 struct BufferReader {
   let file: any File
   let header: BufferHeader

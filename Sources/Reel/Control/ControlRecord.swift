@@ -1,6 +1,7 @@
-/// A record that is not an event but tells how the log came about. It lies in the log like an event,
-/// with a sequence number of its own, its body where an event has its payload.
-/// Normative: format-spec.md, "Control records".
+/// A record that is not an event but tells how the log came about.
+///
+/// It lies in the log like an event, with a sequence number of its own, its body where an event has
+/// its payload. Normative: format-spec.md, "Control records".
 enum ControlRecord: Hashable, Sendable {
   /// A recorder opened the recording.
   case runStart(Run)

@@ -1,5 +1,7 @@
-/// What all control records so far come to. It is repeated at the head of each segment, so that
-/// dropping a segment loses nothing. Normative: format-spec.md, "State".
+/// What all control records so far come to.
+///
+/// It is repeated at the head of each segment, so that dropping a segment loses nothing. Normative:
+/// format-spec.md, "State".
 struct ControlState: Hashable, Sendable {
   /// The newest runs, oldest first.
   var runs: [Run] = []

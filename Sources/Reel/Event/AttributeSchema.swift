@@ -130,7 +130,9 @@ struct AttributeSchema: Hashable, Sendable {
   ) throws(ByteReader.Malformed) {
     var reader = ByteReader(bytes)
     let form = try reader.integer(UInt8.self, "an attribute's form")
-    guard form <= 1 else { throw ByteReader.Malformed("an attribute's form", "is unknown", found: form) }
+    guard form <= 1 else {
+      throw ByteReader.Malformed("an attribute's form", "is unknown", found: form)
+    }
     if form == 0 {
       body(bytes.extracting(1..<bytes.byteCount))
       return

@@ -80,7 +80,9 @@ public struct Function: Hashable, Sendable {
 
 /// Bytes that an event carries, with what they mean.
 public struct Payload: Hashable, Sendable {
-  /// How the bytes of a payload are to be read. Values from 128 on are the caller's own.
+  /// How the bytes of a payload are to be read.
+  ///
+  /// Values from 128 on are the caller's own.
   public struct Encoding: RawRepresentable, Hashable, Sendable {
     /// The value stored with the payload.
     public let rawValue: UInt8

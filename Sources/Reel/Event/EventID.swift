@@ -48,8 +48,11 @@ extension EventID {
     var parts: (UInt64, UInt64) = (0, 0)
     for (index, byte) in bytes.enumerated() {
       guard let digit = hexadecimalValue(byte) else { return nil }
-      if index < 16 { parts.0 = parts.0 << 4 | UInt64(digit) }
-      else { parts.1 = parts.1 << 4 | UInt64(digit) }
+      if index < 16 {
+        parts.0 = parts.0 << 4 | UInt64(digit)
+      } else {
+        parts.1 = parts.1 << 4 | UInt64(digit)
+      }
     }
     return (parts.0, parts.1)
   }

@@ -1,5 +1,7 @@
 /// The form of an event or control record in the write-ahead buffer: a fixed header with all
-/// lengths, then the bytes. Normative: format-spec.md, "Records".
+/// lengths, then the bytes.
+///
+/// Normative: format-spec.md, "Records".
 ///
 /// | offset | size | field           | meaning                                              |
 /// | -----: | ---: | :-------------- | :--------------------------------------------------- |
@@ -48,7 +50,9 @@ enum Record {
   }
 }
 
-/// The bounds that every reader may rely on. Normative: format-spec.md, "Limits".
+/// The bounds that every reader may rely on.
+///
+/// Normative: format-spec.md, "Limits".
 enum Limits {
   /// Sequence numbers end here, so that sums of two never overflow.
   static let sequenceNumber: UInt64 = 1 << 62

@@ -82,7 +82,9 @@ struct FingerprintIndex: Sendable {
     ordinalBits = Int(try reader.integer(UInt8.self, "the bits of an ordinal"))
     guard bucketCount >= 1, ordinalBits <= 32,
       reader.remaining == bucketCount + 2 * keyCount + (keyCount * ordinalBits + 7) / 8
-    else { throw ByteReader.Malformed("a fingerprint index", "has a wrong length", found: keyCount) }
+    else {
+      throw ByteReader.Malformed("a fingerprint index", "has a wrong length", found: keyCount)
+    }
     var starts: [UInt32] = []
     var total = 0
     for bucket in 0..<bucketCount {

@@ -25,8 +25,10 @@ struct IndexBuilder {
     self.seed = seed
   }
 
-  /// Goes on with other declarations. An attribute that is to be indexed only from now on has no
-  /// index over the blocks of this builder at all, because it would lack the earlier ones.
+  /// Goes on with other declarations.
+  ///
+  /// An attribute that is to be indexed only from now on has no index over the blocks of this
+  /// builder at all, because it would lack the earlier ones.
   mutating func declare(_ new: AttributeSchema) {
     for (index, declaration) in new.declarations.enumerated() where declaration.isIndexed {
       let wasIndexed =
@@ -117,8 +119,9 @@ struct IndexBuilder {
 
   /// The contents of the index frames, in order of their columns; none for a column that has values
   /// and is not indexed.
-  mutating func encode(state: LZ4.State) -> [(column: ColumnID, form: IndexPart.Form, content: [UInt8])]
-  {
+  mutating func encode(state: LZ4.State) -> [(
+    column: ColumnID, form: IndexPart.Form, content: [UInt8]
+  )] {
     var parts: [(column: ColumnID, form: IndexPart.Form, content: [UInt8])] = []
     for rawValue in columns.keys.sorted() {
       guard var builder = columns[rawValue], !builder.isEmpty, !unindexed.contains(rawValue) else {

@@ -1,4 +1,5 @@
 /// Builds the index of one column: each key with the blocks that have it and in how many rows.
+///
 /// Normative: format-spec.md, "Posting indexes".
 struct PostingIndexBuilder {
   private var table: SymbolTable
@@ -47,7 +48,9 @@ struct PostingIndexBuilder {
   var prefersFingerprints: Bool { keyByteCount > 8 * rowCount }
 
   /// The raw content of the index: the number of keys, then each key front-coded, its total count
-  /// and its blocks as differences, each with its count. All numbers are varints.
+  /// and its blocks as differences, each with its count.
+  ///
+  /// All numbers are varints.
   mutating func encode() -> [UInt8] {
     let order = table.allSorted()
     var starts = [Int](repeating: 0, count: table.count + 1)

@@ -93,10 +93,8 @@ struct BlockFilter: Sendable {
 
   /// The rows of a block that match, ascending.
   ///
-  /// - Parameters:
-  ///   - range: Timestamps to look at.
-  ///   - control: Removes what cuts and retention cover.
-  ///   - firstSequence: Rows before are left out.
+  /// Left out are other timestamps than `range`, what `control` says is removed, and what arrived
+  /// before `firstSequence`.
   func rows(
     of block: DecodedBlock, range: ClosedRange<Int64>, control: ControlState,
     firstSequence: UInt64

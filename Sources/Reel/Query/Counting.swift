@@ -61,7 +61,9 @@ struct Counting {
     try forEachCandidate { candidate throws(ReelError) in
       if case .stored(let origin) = candidate, let count = wholeCount(candidate) {
         let entry = origin.entry
-        if entry.lastSequence < cut.sequence, cut.before.map({ entry.maximumTimestamp < $0 }) ?? true {
+        if entry.lastSequence < cut.sequence,
+          cut.before.map({ entry.maximumTimestamp < $0 }) ?? true
+        {
           total += count
           return
         }

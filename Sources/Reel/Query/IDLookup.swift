@@ -27,7 +27,8 @@ struct IDLookup {
 
   private func inBuffer(_ id: EventID) throws(ReelError) -> EventView? {
     for block in snapshot.buffered.reversed() {
-      guard let row = lastRow(of: id, in: block), block.sequence(row) >= snapshot.firstBufferedSequence
+      guard let row = lastRow(of: id, in: block),
+        block.sequence(row) >= snapshot.firstBufferedSequence
       else { continue }
       return try view(block, row)
     }
@@ -107,7 +108,11 @@ struct IDLookup {
     var high = snapshot.segments.count
     while low < high {
       let middle = (low + high) / 2
-      if snapshot.segments[middle].firstSequence <= sequence { low = middle + 1 } else { high = middle }
+      if snapshot.segments[middle].firstSequence <= sequence {
+        low = middle + 1
+      } else {
+        high = middle
+      }
     }
     guard low > 0 else { return nil }
     let segment = snapshot.segments[low - 1]

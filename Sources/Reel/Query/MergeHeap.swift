@@ -69,8 +69,9 @@ struct MergeItem {
   var isDescending: Bool
   var content: Content
 
-  /// Whether this comes before `other`. What is not opened goes first among equals: a row with the
-  /// same key may be in it.
+  /// Whether this comes before `other`.
+  ///
+  /// What is not opened goes first among equals: a row with the same key may be in it.
   func precedes(_ other: MergeItem) -> Bool {
     if key != other.key { return isDescending ? other.key < key : key < other.key }
     return rank < other.rank

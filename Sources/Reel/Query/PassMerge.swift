@@ -1,7 +1,9 @@
-/// Merges candidates that overlap too much to be open at once, in passes over all of them: each pass
-/// finds the next so many rows in the order of the answer, copies their events into blocks in
-/// memory, and gives them out. Memory is bounded by what a pass keeps, whatever the recording's
-/// size; each pass costs a look at every candidate block's filter columns.
+/// Merges candidates that overlap too much to be open at once, in passes over all of them: each
+/// pass finds the next so many rows in the order of the answer, copies their events into blocks in
+/// memory, and gives them out.
+///
+/// Memory is bounded by what a pass keeps, whatever the recording's size; each pass costs a look at
+/// every candidate block's filter columns.
 final class PassMerge {
   private let sources: QuerySources
   private var last: MergeKey?
@@ -55,7 +57,8 @@ final class PassMerge {
     }
     let found = nearest.sorted()
     isFinished = found.count < capacity
-    rows = try gather(found.map { Found(key: $0.key, candidate: $0.candidate, row: $0.row) }, candidates)
+    rows = try gather(
+      found.map { Found(key: $0.key, candidate: $0.candidate, row: $0.row) }, candidates)
     index = 0
     rest = rest.map { $0 - rows.count }
     if let rest, rest <= 0 { isFinished = true }

@@ -1,5 +1,6 @@
-/// What is asked of a recording. Every condition that is set must hold; those left out do not
-/// matter.
+/// What is asked of a recording.
+///
+/// Every condition that is set must hold; those left out do not matter.
 public struct Query: Sendable, Hashable {
   /// Which end of an event a process is looked for at.
   public enum Role: String, Sendable, CaseIterable {
@@ -11,7 +12,9 @@ public struct Query: Sendable, Hashable {
     case peer
   }
 
-  /// The order of the answer. Events with one timestamp are in the order of their arrival.
+  /// The order of the answer.
+  ///
+  /// Events with one timestamp are in the order of their arrival.
   public enum Order: String, Sendable {
     /// From the earliest to the latest.
     case ascending
@@ -25,7 +28,9 @@ public struct Query: Sendable, Hashable {
   public var kinds: [String] = []
   /// The process, at the end that ``role`` says.
   public var process: String?
-  /// Where ``process`` is looked for. Default: either end.
+  /// Where ``process`` is looked for.
+  ///
+  /// Default: either end.
   public var role: Role = .either
   /// The function's module.
   public var module: String?
@@ -45,7 +50,9 @@ public struct Query: Sendable, Hashable {
   public var from: Timestamp = .min
   /// The latest timestamp, inclusive; earlier than ``from``, nothing matches.
   public var to: Timestamp = .max
-  /// The order of the answer. Default: ascending.
+  /// The order of the answer.
+  ///
+  /// Default: ascending.
   public var order: Order = .ascending
   /// Only what comes after this event in the order of the answer.
   public var after: Position?

@@ -119,7 +119,7 @@ final class QuerySources {
 
   /// The matching rows of a block, in the order of the answer; nothing when there is none.
   ///
-  /// - Parameter last: Only rows after this one.
+  /// Only rows after `last` count.
   func run(_ candidate: BlockCandidate, after last: MergeKey?) throws(ReelError) -> MergeRun? {
     guard let range else { return nil }
     switch candidate {

@@ -1,5 +1,7 @@
-/// What a recording's readers share: open segment files, decoded blocks, directories and indexes, each
-/// bounded. Everything in it can be read again from the files.
+/// What a recording's readers share: open segment files, decoded blocks, directories and indexes,
+/// each bounded.
+///
+/// Everything in it can be read again from the files.
 final class ReadCache: Sendable {
   private enum Key: Hashable {
     case block(segment: UInt64, offset: Int)
@@ -34,8 +36,7 @@ final class ReadCache: Sendable {
     lock.withLock { unsafe contents.insert(value, for: key, byteCount: byteCount) }
   }
 
-  /// The open file of a segment.
-  /// - Parameter name: Of the file; a lone segment may have any.
+  /// The open file of a segment, whose name is usual but for a lone one.
   func file(_ segment: UInt64, name: String) throws(ReelError) -> SegmentFile {
     if let file = lock.withLock({ unsafe files.value(for: segment) }) { return file }
     let file = try SegmentFile(file: try folder.open(name, .read))

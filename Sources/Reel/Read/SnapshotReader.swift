@@ -170,7 +170,7 @@ struct SnapshotReader {
 
   /// Reads what a snapshot needs of one segment file.
   ///
-  /// - Parameter expected: The first sequence number in the name; nothing for a lone file.
+  /// The first sequence number in its name is `expected`; a lone file may have any name.
   static func readable(
     _ file: any File, name: String, expected: UInt64?, byteCount: Int, old: ReadableSegment?,
     recording: inout RecordingID?

@@ -1,5 +1,7 @@
-/// The lock that keeps a recording to one writer. The kernel frees it when the process ends, however
-/// it ends; the file stays, because a lock on a removed file would exclude nobody.
+/// The lock that keeps a recording to one writer.
+///
+/// The kernel frees it when the process ends, however it ends; the file stays, because a lock on a
+/// removed file would exclude nobody.
 final class LockFile: Sendable {
   private let lock = Lock()
   private nonisolated(unsafe) var file: (any File)?

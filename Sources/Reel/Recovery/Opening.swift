@@ -1,5 +1,7 @@
 /// Opens a recording for writing: finds what an earlier run left, makes it whole, and hands over
-/// what the new run needs. Nothing that a check does not account for is ever removed.
+/// what the new run needs.
+///
+/// Nothing that a check does not account for is ever removed.
 struct Opening {
   private let folder: any Folder
   private let configuration: RecorderConfiguration
@@ -45,10 +47,11 @@ struct Opening {
   }
 
   /// Unlinks the buffers whose records are all in blocks; to be called once the new one is named.
+  ///
   /// One that could not be read stays, as evidence.
   ///
-  /// - Parameter newest: The first sequence number of the new one, which has taken the place of an
-  ///   old one that held nothing.
+  /// The new one, which begins with `newest`, may have taken the name of an old one that held
+  /// nothing.
   func removeOldBuffers(except newest: UInt64) throws(ReelError) {
     for sequence in emptied where sequence != newest {
       try folder.unlink(FileName.buffer(firstSequence: sequence))
@@ -227,8 +230,10 @@ struct Opening {
 
   // MARK: Buffers
 
-  /// Puts what a buffer holds beyond the blocks into blocks. The bytes are written anew, never synced
-  /// in place: after a failed sync the kernel may call pages clean that never reached the disk.
+  /// Puts what a buffer holds beyond the blocks into blocks.
+  ///
+  /// The bytes are written anew, never synced in place: after a failed sync the kernel may call
+  /// pages clean that never reached the disk.
   private mutating func takeBuffer(
     _ sequence: UInt64, into appender: inout SegmentAppender
   ) throws(ReelError) {

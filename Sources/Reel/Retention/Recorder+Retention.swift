@@ -18,6 +18,9 @@ extension Recorder {
   /// ``removeEvents(before:)``.
   ///
   /// - Parameter count: 0 or more.
+  /// - Returns: How many events were removed.
+  /// - Throws: ``ReelError/invalidArgument(_:)`` for a negative count; else as
+  ///   ``removeEvents(before:)``.
   @discardableResult
   public func keepNewest(events count: Int) throws(ReelError) -> Int {
     guard count >= 0 else {
@@ -29,6 +32,9 @@ extension Recorder {
   /// Drops the oldest segments while the recording takes more than `byteCount` bytes on disk.
   ///
   /// - Parameter byteCount: 0 or more. The active segment and the buffer always stay.
+  /// - Returns: What was dropped.
+  /// - Throws: ``ReelError/invalidArgument(_:)`` for a negative count, ``ReelError/io(_:)``,
+  ///   ``ReelError/closed``, ``ReelError/poisoned(by:)``.
   public func keepNewest(bytes byteCount: Int) throws(ReelError) -> RetentionReport {
     guard byteCount >= 0 else {
       throw .invalidArgument("the number of bytes to keep is \(byteCount); it must be 0 or more")

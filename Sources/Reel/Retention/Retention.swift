@@ -24,8 +24,10 @@ public struct RetentionReport: Hashable, Sendable {
   }
 }
 
-/// Decides how many of the oldest segments go. Only whole segments do, oldest first, and the active
-/// one never: what is kept is exact to within a segment.
+/// Decides how many of the oldest segments go.
+///
+/// Only whole segments do, oldest first, and the active one never: what is kept is exact to within
+/// a segment.
 struct Retention {
   private let configuration: RecorderConfiguration
   private let startWall: Int64

@@ -1,5 +1,7 @@
-/// Where the blocks of a segment are and what they cover: the sparse time index. Derived; a reader
-/// without it hops from header to header. Normative: format-spec.md, "Directories".
+/// Where the blocks of a segment are and what they cover: the sparse time index.
+///
+/// Derived; a reader without it hops from header to header. Normative: format-spec.md,
+/// "Directories".
 struct Directory: Hashable, Sendable {
   var blocks: [DirectoryEntry] = []
   var indexes: [IndexPart] = []
@@ -49,7 +51,8 @@ struct Directory: Hashable, Sendable {
     let raw = try CompressedContent.decode(content)
     var reader = ByteReader(raw.rawSpan)
     let count = try reader.count(
-      "the number of blocks", limit: min(Self.maximumBlockCount, offset / Self.minimumBlockByteCount))
+      "the number of blocks",
+      limit: min(Self.maximumBlockCount, offset / Self.minimumBlockByteCount))
     var columns: [[Int64]] = []
     for _ in 0..<8 {
       let length = try reader.count("a column's length", limit: reader.remaining)
@@ -129,8 +132,10 @@ struct DirectoryEntry: Hashable, Sendable {
   }
 }
 
-/// Where an index over some blocks of a segment lies. A column has one part for each checkpoint, so
-/// that a run that goes on in a segment need not build again what an earlier one has written.
+/// Where an index over some blocks of a segment lies.
+///
+/// A column has one part for each checkpoint, so that a run that goes on in a segment need not
+/// build again what an earlier one has written.
 struct IndexPart: Hashable, Sendable {
   /// How an index is built.
   enum Form: UInt8, Sendable {

@@ -1,5 +1,7 @@
 /// A skippable frame of Reel's own: magic, length, then a body that begins with its type and a
-/// checksum. Other LZ4 tools pass over it. Normative: format-spec.md, "Reel frames".
+/// checksum.
+///
+/// Other LZ4 tools pass over it. Normative: format-spec.md, "Reel frames".
 ///
 /// | offset | size | field     | meaning                                                    |
 /// | -----: | ---: | :-------- | :--------------------------------------------------------- |

@@ -1,5 +1,7 @@
 /// An open segment, for reading: frames, block headers, blocks and index parts, each checked before
-/// it is handed out. Immutable but for the file's growth while it is the active segment.
+/// it is handed out.
+///
+/// Immutable but for the file's growth while it is the active segment.
 final class SegmentFile: Sendable {
   let file: any File
   let header: SegmentHeader
@@ -226,7 +228,7 @@ final class SegmentPayloads: PayloadSource {
   private let lock = Lock()
   private nonisolated(unsafe) var decoded: [PayloadFrame?]
 
-  /// - Parameter offset: Of frame 0 in the file.
+  /// Frame 0 lies at `offset` in the file.
   init(segment: SegmentFile, entry: DirectoryEntry, frames: [BlockHeader.Frame], offset: Int) {
     self.segment = segment
     self.entry = entry

@@ -1,4 +1,6 @@
-/// The first frame of a segment. Normative: format-spec.md, "Segment headers".
+/// The first frame of a segment.
+///
+/// Normative: format-spec.md, "Segment headers".
 ///
 /// | offset in content | size | field         | meaning                                    |
 /// | ----------------: | ---: | :------------ | :----------------------------------------- |

@@ -47,10 +47,8 @@ struct SegmentScanner {
 
   /// Prepares a walk over the first `byteCount` bytes.
   ///
-  /// - Parameters:
-  ///   - start: Where to begin; the end of a frame.
-  ///   - summary: What the blocks ahead of `start` come to.
-  ///   - watermark: What is known to be durable from elsewhere.
+  /// It may begin at the end of any frame; `summary` is then what the blocks ahead come to. The
+  /// watermark is what is known to be durable from elsewhere.
   init(
     _ segment: SegmentFile, from start: Int? = nil, byteCount: Int, summary: SegmentSummary? = nil,
     watermark: UInt64 = 0, check: Check
@@ -70,18 +68,17 @@ struct SegmentScanner {
   consuming func scan() throws(ReelError) -> Result {
     while result.end < fileByteCount {
       guard let damage = try step() else { continue }
-      if let next = try nextFrame(after: damage.bytes.lowerBound) {
-        result.damages.append(
-          Corruption(
-            path: segment.path, bytes: damage.bytes.lowerBound..<next, reason: damage.reason))
-        result.end = next
-      } else {
+      guard let next = try nextFrame(after: damage.bytes.lowerBound) else {
         result.ending = .torn(
           Corruption(
             path: segment.path, bytes: damage.bytes.lowerBound..<fileByteCount,
             reason: damage.reason))
         break
       }
+      result.damages.append(
+        Corruption(
+          path: segment.path, bytes: damage.bytes.lowerBound..<next, reason: damage.reason))
+      result.end = next
     }
     if check == .aboveWatermark { try checkUnsyncedBlocks() }
     return result
@@ -151,7 +148,9 @@ struct SegmentScanner {
       let damage = try segment.checkChecksums(last)
     {
       result.blocks.removeLast()
-      if result.blocksWithControlRecords.last == last { result.blocksWithControlRecords.removeLast() }
+      if result.blocksWithControlRecords.last == last {
+        result.blocksWithControlRecords.removeLast()
+      }
       result.end = last.offset
       result.ending = .torn(damage)
       if let trailer = result.trailer, trailer.directoryOffset > last.offset {
@@ -170,8 +169,10 @@ struct SegmentScanner {
     Corruption(path: segment.path, bytes: offset..<(offset + byteCount), reason: reason)
   }
 
-  /// The next whole frame after damage. A frame's checksum covers its offset and the file's salt, so
-  /// nothing that a payload carries can be taken for one.
+  /// The next whole frame after damage.
+  ///
+  /// A frame's checksum covers its offset and the file's salt, so nothing that a payload carries
+  /// can be taken for one.
   private func nextFrame(after offset: Int) throws(ReelError) -> Int? {
     var window = 64 << 10
     var start = offset + 1

@@ -17,9 +17,8 @@ struct SegmentWriter {
 
   /// Goes on in, or begins, the segment that `segment` names.
   ///
-  /// - Parameters:
-  ///   - directory: Of the blocks that are there already.
-  ///   - indexes: A builder that has the blocks which no index part covers.
+  /// The directory is of the blocks that are there already; the index builder has those that no
+  /// index part covers.
   init(
     segment: SegmentFile, directory: Directory, summary: SegmentSummary, end: Int,
     indexes: IndexBuilder, state: LZ4.State
@@ -33,8 +32,10 @@ struct SegmentWriter {
     deadByteCount = 0
   }
 
-  /// Creates the file of the segment that `header` begins. It is complete before it has its name;
-  /// making both durable is the caller's, with the first blocks.
+  /// Creates the file of the segment that `header` begins.
+  ///
+  /// It is complete before it has its name; making both durable is the caller's, with the first
+  /// blocks.
   static func createFile(
     in folder: any Folder, header: SegmentHeader, controlState: ControlState
   ) throws(ReelError) -> (segment: SegmentFile, end: Int) {
@@ -76,7 +77,9 @@ struct SegmentWriter {
   }
 
   /// Ends the block that `builder` has collected: its keys go into the indexes, its columns are
-  /// compressed. ``append(_:)`` must follow.
+  /// compressed.
+  ///
+  /// ``append(_:)`` must follow.
   mutating func encode(
     _ builder: inout BlockBuilder, frameByteCount: Int, arrival: Int64, watermark: UInt64
   ) -> EncodedBlock {
@@ -116,9 +119,9 @@ struct SegmentWriter {
   /// Whether dead checkpoints take more than a sixteenth of the segment.
   var isWorthSealing: Bool { deadByteCount * 16 > end }
 
-  /// Appends the indexes over the blocks since the last checkpoint, the directory and a trailer.
+  /// Appends the indexes over the blocks since the last checkpoint, the directory and a trailer,
+  /// with which the segment ends if `isSeal` is set.
   ///
-  /// - Parameter isSeal: Whether the segment ends here.
   /// - Throws: ``ReelError/io(_:)``; the writer is then unchanged and the call may be made again.
   mutating func checkpoint(isSeal: Bool, watermark: UInt64) throws(ReelError) {
     var bytes: [UInt8] = []

@@ -1,5 +1,6 @@
 /// The frame that ends a segment, or a checkpoint within it: of fixed length, so that it is found
 /// from the end of the file, and enough to know whether a query need open the segment at all.
+///
 /// Normative: format-spec.md, "Trailers".
 struct Trailer: Hashable, Sendable {
   static let contentByteCount = 96

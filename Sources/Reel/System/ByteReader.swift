@@ -8,8 +8,9 @@ struct ByteReader: ~Escapable {
   /// The position of the next byte, from the start of the span.
   private(set) var offset = 0
 
-  /// A field that could not be read, and why. Trivial on purpose: no reference to count on the
-  /// paths that a hostile file takes.
+  /// A field that could not be read, and why.
+  ///
+  /// Trivial on purpose: no reference to count on the paths that a hostile file takes.
   struct Malformed: Error {
     private let problem: StaticString
     private let field: StaticString

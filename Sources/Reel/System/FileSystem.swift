@@ -20,7 +20,9 @@ protocol Folder: AnyObject, Sendable {
   func modificationTime() throws(ReelError) -> Int64
 }
 
-/// An open file of a recording. Offsets and lengths are bytes.
+/// An open file of a recording.
+///
+/// Offsets and lengths are bytes.
 protocol File: AnyObject, Sendable {
   var path: String { get }
   func byteCount() throws(ReelError) -> Int

@@ -12,8 +12,7 @@ final class POSIXFolder: Folder {
   let path: String
   private let descriptor: Int32
 
-  /// Opens the folder at `path`.
-  /// - Parameter create: Make it, and the folders above it, when missing.
+  /// Opens the folder at `path`; `create` makes it, and the folders above it, when missing.
   init(path: String, create: Bool) throws(ReelError) {
     self.path = path
     if create { try Self.makeFolders(path) }

@@ -77,7 +77,7 @@ import Testing
         while true {
           let answer = try recording.events(page, limit: limit)
           let slice = model.events(page, limit: limit)
-        #expect(difference(answer.events, slice) == nil, "seed \(seed): \(page)")
+          #expect(difference(answer.events, slice) == nil, "seed \(seed): \(page)")
           pages += answer.events
           guard let last = answer.last else { break }
           page.after = Query.Position(last.description)

@@ -100,7 +100,9 @@ import Testing
       let recorder = try Recorder(path: path, configuration: configuration)
       var encoder = EventEncoder()
       let texts: [[UInt8]] = (0..<11).map { Array("text-\($0)".utf8) }
-      for (field, text) in zip(EventEncoder.Field.allCases, texts) { encoder.set(field, text.rawSpan) }
+      for (field, text) in zip(EventEncoder.Field.allCases, texts) {
+        encoder.set(field, text.rawSpan)
+      }
       encoder.timestamp = 9
       encoder.arity = 3
       encoder.secondClock = -1
