@@ -150,6 +150,7 @@ public final class Recording: Sendable {
   /// - Parameters:
   ///   - query: What must hold of an event, and the order.
   ///   - limit: How many at most, 0 or more; nothing means all, however many.
+  /// - Returns: The events with what the answer lacks and what it took.
   /// - Throws: ``ReelError/invalidArgument(_:)`` for a negative limit, ``ReelError/io(_:)``,
   ///   ``ReelError/closed``. Damage is reported in ``Answer/completeness``.
   public func events(
