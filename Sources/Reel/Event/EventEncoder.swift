@@ -58,6 +58,9 @@ public struct EventEncoder: ~Copyable {
     payload = nil
   }
 
+  /// Whether `field` has been set since the last ``clear()``.
+  public func has(_ field: Field) -> Bool { ranges[field.rawValue] != nil }
+
   /// Gives `field` a copy of `span`.
   public mutating func set(_ field: Field, _ span: RawSpan) {
     let start = bytes.count

@@ -3,7 +3,7 @@ struct Counting {
   private let query: Query
   private let snapshot: Snapshot
   private let cache: ReadCache
-  private let sources: QuerySources
+  let sources: QuerySources
 
   init(_ query: Query, snapshot: Snapshot, cache: ReadCache) throws(ReelError) {
     self.query = query

@@ -61,7 +61,7 @@ public final class EventCursor {
     for block in sources.buffered() { heap.push(block) }
   }
 
-  private static func completeness(_ query: Query, _ snapshot: Snapshot) -> Completeness {
+  static func completeness(_ query: Query, _ snapshot: Snapshot) -> Completeness {
     var completeness = Completeness()
     for gap in snapshot.control.gaps
     where gap.to >= query.from.nanoseconds && gap.from <= query.to.nanoseconds {

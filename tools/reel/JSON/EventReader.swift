@@ -40,7 +40,8 @@ struct EventReader {
       }
       switch match {
       case .unknown: payload.unknown.append(member)
-      case .attribute(let index): try setAttribute(index, of: &event, to: member, line)
+      case .attribute(let index):
+        try setAttribute(index, of: &event.attributes, to: member, line)
       case .known(let field) where field.isPayload: payload.set(field, member)
       case .known(let field):
         if member.value.kind == .null { continue }
@@ -90,13 +91,14 @@ struct EventReader {
     }
   }
 
-  private func setAttribute(
-    _ index: Int, of event: inout Event, to member: JSONMember, _ line: RawSpan
+  func setAttribute(
+    _ index: Int, of attributes: inout [String: AttributeValue], to member: JSONMember,
+    _ line: RawSpan
   ) throws(JSONFault) {
     if member.value.kind == .null { return }
     let declaration = fields.attributes[index]
     guard member.value.kind == .array else {
-      event.attributes[declaration.name] = try line.attribute(
+      attributes[declaration.name] = try line.attribute(
         declaration.type, member.value, member)
       return
     }
@@ -108,14 +110,14 @@ struct EventReader {
       value.range = (value.range.lowerBound + start)..<(value.range.upperBound + start)
       values.append(try line.attribute(declaration.type, value, member))
     }
-    event.attributes[declaration.name] = .many(values)
+    attributes[declaration.name] = .many(values)
   }
 }
 
 /// The members of a line that make up the payload, until all are known.
 struct PayloadMembers {
   var unknown: [JSONMember] = []
-  private var data: JSONMember?
+  private(set) var data: JSONMember?
   private var dataText: JSONMember?
   private var dataBase64: JSONMember?
   private var dataEncoding: JSONMember?
@@ -128,6 +130,14 @@ struct PayloadMembers {
     case .dataEncoding: dataEncoding = member
     default: break
     }
+  }
+
+  /// The whole payload when it is nothing but the value of `data`, which is most often so.
+  var plainData: JSONMember? {
+    guard unknown.isEmpty, dataText == nil, dataBase64 == nil, dataEncoding == nil else {
+      return nil
+    }
+    return data
   }
 
   func payload(_ line: RawSpan) throws(JSONFault) -> Payload? {

@@ -1,0 +1,141 @@
+import Reel
+
+/// Events as lines of aligned columns that fit the terminal.
+///
+/// Columns are as wide as the first events need and widen when a later one needs more. Where there
+/// is no terminal, the data is printed whole, so that it can be searched.
+struct EventTable {
+  private static let titles = ["time", "kind", "process", "function", "correlation", "id"]
+  /// Columns that are never wider than this on a terminal; what is longer is cut.
+  private static let limits = [18, 24, 28, 40, 24, 40]
+  /// Events that the first widths are taken from.
+  private static let sampleCount = 256
+
+  private let columnCount: Int?
+  private let writesAtOnce: Bool
+  private var widths: [Int] = titles.map(\.count)
+  private var waiting: [[String]] = []
+  private var dates: [Substring] = []
+  private var date: Substring?
+  private var isSampled = false
+
+  /// - Parameters:
+  ///   - columnCount: Columns of the terminal; nothing means as many as are needed.
+  ///   - writesAtOnce: Whether each line is written when its event is given.
+  init(columnCount: Int?, writesAtOnce: Bool = false) {
+    self.columnCount = columnCount
+    self.writesAtOnce = writesAtOnce
+    if writesAtOnce { widths = [18, 15, 20, 24, 11, 16] }
+  }
+
+  /// Adds the line of `event`; the first few hundred are held back to see how wide they are.
+  mutating func add(_ view: EventView, to output: inout Output) {
+    let event = view.event
+    let time = TimestampText.rfc3339(view.timestamp.nanoseconds)
+    let cells = [
+      String(time.dropFirst(11).dropLast()), event.kind ?? "", Self.processes(event),
+      event.function.map(Self.name) ?? "", event.correlationID ?? "",
+      event.id.map(\.description) ?? "", data(event),
+    ]
+    waiting.append(cells.map(Wording.harmless))
+    dates.append(time.prefix(10))
+    if isSampled || writesAtOnce || waiting.count == Self.sampleCount { flush(to: &output) }
+  }
+
+  /// Writes the lines held back.
+  mutating func flush(to output: inout Output) {
+    for cells in waiting {
+      for index in widths.indices {
+        widths[index] = max(widths[index], min(cells[index].count, limit(index)))
+      }
+    }
+    isSampled = true
+    for (cells, day) in zip(waiting, dates) {
+      if date != day {
+        output.line(line(Self.titles + ["data   (\(day) UTC)"]))
+        date = day
+      }
+      output.line(line(cells))
+    }
+    waiting.removeAll(keepingCapacity: true)
+    dates.removeAll(keepingCapacity: true)
+  }
+
+  private func limit(_ index: Int) -> Int { columnCount == nil ? .max : Self.limits[index] }
+
+  private func line(_ cells: [String]) -> String {
+    var text = ""
+    var count = 0
+    for (index, cell) in cells.enumerated() {
+      // The id is worth its room only where much is left for the data.
+      if index == 5, let columnCount, columnCount - count < widths[5] + 40 { continue }
+      let room = columnCount.map { $0 - count } ?? .max
+      guard room > 0 else { break }
+      let isLast = index == cells.count - 1
+      let shown = Self.cut(cell, to: min(isLast ? .max : max(widths[index], 0), room))
+      text += shown.text
+      count += shown.count
+      guard !isLast else { break }
+      let padding = min(widths[index] - shown.count + 2, (columnCount ?? .max) - count)
+      if padding > 0 {
+        text += String(repeating: " ", count: padding)
+        count += padding
+      }
+    }
+    while text.last == " " { text.removeLast() }
+    return text
+  }
+
+  private static func cut(_ text: String, to width: Int) -> (text: String, count: Int) {
+    let count = text.count
+    guard count > width else { return (text, count) }
+    return (text.prefix(max(width - 1, 0)) + "…", width)
+  }
+
+  // MARK: Cells
+
+  private static func processes(_ event: Event) -> String {
+    guard let peer = event.peerProcess else { return event.process ?? "" }
+    return "\(event.process ?? "") > \(peer)"
+  }
+
+  static func name(_ function: Function) -> String {
+    var text = function.module.map { "\($0)." } ?? ""
+    text += function.name ?? "?"
+    if let arity = function.arity { text += "/\(arity)" }
+    return text
+  }
+
+  /// The attributes and the payload; no more bytes of it than a terminal shows.
+  private func data(_ event: Event) -> String {
+    var parts: [String] = []
+    for (name, value) in event.attributes.sorted(by: { $0.key < $1.key }) {
+      parts.append("\(name)=\(Self.text(value))")
+    }
+    if let payload = event.payload {
+      let bytes = columnCount.map { payload.bytes.prefix($0 * 4) } ?? payload.bytes[...]
+      switch payload.encoding {
+      case .text, .json, .jsonMembers: parts.append(String(decoding: bytes, as: UTF8.self))
+      default:
+        var digits = Array("0x".utf8)
+        BinaryText.appendHexadecimal(Array(bytes), to: &digits)
+        parts.append(String(decoding: digits, as: UTF8.self))
+      }
+    }
+    return parts.joined(separator: " ")
+  }
+
+  private static func text(_ value: AttributeValue) -> String {
+    switch value {
+    case .text(let text): return text
+    case .integer(let number): return number.description
+    case .double(let number): return number.description
+    case .boolean(let flag): return flag.description
+    case .bytes(let bytes):
+      var text: [UInt8] = []
+      BinaryText.appendBase64(bytes, to: &text)
+      return String(decoding: text, as: UTF8.self)
+    case .many(let values): return "[" + values.map(text).joined(separator: ",") + "]"
+    }
+  }
+}

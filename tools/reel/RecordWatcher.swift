@@ -1,0 +1,54 @@
+import Reel
+import Synchronization
+
+/// Looks at a recorder twice a second: shows progress on a terminal, and says when the disk is full
+/// and when there is room again.
+struct RecordWatcher: Sendable {
+  let recorder: Recorder
+  let counters: RecordCounters
+  let showsProgress: Bool
+
+  /// Watches until the task is cancelled.
+  func run() async {
+    let start = monotonicNanoseconds()
+    var isStalled = false
+    var last: (time: Int64, events: Int) = (start, 0)
+    var sizes = ""
+    var nextLook = start
+    while !Task.isCancelled {
+      try? await Task.sleep(for: .milliseconds(500))
+      report(recorder.status.stall, &isStalled)
+      guard showsProgress, !Task.isCancelled else { continue }
+      let now = monotonicNanoseconds()
+      let events = counters.events.load(ordering: .relaxed)
+      let rate = Double(events - last.events) / (Double(now - last.time) / 1e9)
+      last = (now, events)
+      if now >= nextLook {
+        sizes = describeSizes()
+        // A look at many segments takes time; it may take a tenth of it.
+        nextLook = now + max(1_000_000_000, (monotonicNanoseconds() - now) * 10)
+      }
+      let line =
+        "\(Wording.grouped(events)) events, \(Wording.fixed(rate, digits: 0)) events/s\(sizes)"
+      Console.write("\r\u{1B}[K\(line)")
+    }
+    if showsProgress { Console.write("\r\u{1B}[K") }
+  }
+
+  private func report(_ stall: IOFailure?, _ isStalled: inout Bool) {
+    if let stall, !isStalled {
+      Console.error("\(stall); recording waits until there is room, nothing acknowledged is lost")
+    } else if stall == nil, isStalled {
+      Console.note("there is room again; recording goes on")
+    }
+    isStalled = stall != nil
+  }
+
+  private func describeSizes() -> String {
+    guard let statistics = try? recorder.recording.statistics(), statistics.segmentByteCount > 0
+    else { return "" }
+    let ratio = Double(statistics.rawByteCount) / Double(statistics.segmentByteCount)
+    return ", \(Wording.bytes(statistics.segmentByteCount)) on disk,"
+      + " ratio \(Wording.fixed(ratio, digits: 1))"
+  }
+}
