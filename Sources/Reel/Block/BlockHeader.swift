@@ -34,6 +34,17 @@ struct BlockHeader: Hashable, Sendable {
   var columns: [ColumnEntry]
   var frames: [Frame]
 
+  /// The bytes of the attributes up to the last of `wanted` columns.
+  func attributeByteCount(through wanted: ColumnSet) -> Int {
+    var total = 0
+    var needed = 0
+    for column in columns {
+      total += column.byteCount
+      if wanted.contains(column.id) { needed = total }
+    }
+    return needed
+  }
+
   var lastSequence: UInt64 { firstSequence + UInt64(recordCount) - 1 }
   var storedByteCount: Int { frames.reduce(0) { $0 + $1.storedByteCount } }
   var rawByteCount: Int { frames.reduce(0) { $0 + $1.rawByteCount } }

@@ -5,7 +5,7 @@
 final class DecodedBlock: Sendable {
   let header: BlockHeader
   let payloads: any PayloadSource
-  /// The attributes frame, decompressed.
+  /// The attributes frame, decompressed, or the front of it.
   private let attributes: [UInt8]
   /// The columns decoded so far.
   let decoded: ColumnSet
@@ -47,19 +47,16 @@ final class DecodedBlock: Sendable {
     var ids: IdentifierColumn? = nil
     var parentIDs: IdentifierColumn? = nil
     var callIDs: IdentifierColumn? = nil
-    guard attributes.count == header.frames[0].rawByteCount else {
-      throw ByteReader.Malformed("the attributes", "have another length", found: attributes.count)
-    }
     let all = attributes.rawSpan
     var offset = 0
     for entry in header.columns {
-      let end = offset + entry.byteCount
-      guard end <= all.byteCount else {
-        throw ByteReader.Malformed("a column", "exceeds the attributes", found: end)
-      }
-      let bytes = all.extracting(offset..<end)
-      offset = end
+      let start = offset
+      offset += entry.byteCount
       guard wanted.contains(entry.id) else { continue }
+      guard offset <= all.byteCount else {
+        throw ByteReader.Malformed("a column", "exceeds the attributes", found: offset)
+      }
+      let bytes = all.extracting(start..<offset)
       switch entry.id {
       case .recordType:
         let types = try Self.planes(bytes, entry, rows)
@@ -118,7 +115,10 @@ final class DecodedBlock: Sendable {
     self.callIDs = callIDs
   }
 
-  /// A block that has `wanted` columns too; itself when it has them already.
+  /// Whether only the front of the attributes is here: more columns must be read anew.
+  var isPartial: Bool { attributes.count < header.frames[0].rawByteCount }
+
+  /// A block that has `wanted` columns too; itself when it has them already. Not for a partial one.
   func decoding(_ wanted: ColumnSet) throws(ByteReader.Malformed) -> DecodedBlock {
     if decoded.isSuperset(of: wanted) { return self }
     return try DecodedBlock(

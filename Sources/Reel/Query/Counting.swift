@@ -19,8 +19,8 @@ struct Counting {
     try forEachCandidate { candidate throws(ReelError) in
       if let count = wholeCount(candidate) {
         total += count
-      } else if let run = try sources.run(candidate, after: nil) {
-        total += run.count
+      } else if let matches = try sources.matches(candidate, after: nil, isPartial: true) {
+        total += matches.rows.count
       }
     }
     return total

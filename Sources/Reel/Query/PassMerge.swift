@@ -1,68 +1,97 @@
-/// Merges candidates that overlap too much to be open at once, in passes over all of them: each
-/// pass finds the next so many rows in the order of the answer, copies their events into blocks in
-/// memory, and gives them out.
+/// Merges candidates that overlap too much to be open at once, in passes over all of them.
 ///
-/// Memory is bounded by what a pass keeps, whatever the recording's size; each pass costs a look at
-/// every candidate block's filter columns.
+/// Each pass finds the next so many rows in the order of the answer, copies their records into
+/// memory, and gives them out in order. Memory is bounded by what a pass keeps, whatever the
+/// recording's size; a pass costs a look at the filter columns of every candidate block, and one at
+/// the whole of each block that has a row in it.
 final class PassMerge {
   private let sources: QuerySources
+  private let schema: AttributeSchema
   private var last: MergeKey?
   private var rest: Int?
+  /// Rows that a pass keeps at most.
+  private var capacity: Int
+  private var found: [Found] = []
+  private var gathered = RowGatherer()
   private var rows: [MergeRow] = []
   private var index = 0
   private var isFinished = false
 
-  /// Rows that a pass keeps at most, and bytes of their events.
-  private let maximumRowCount: Int
-  private static let maximumByteCount = 32 << 20
+  /// Bytes of the records that a pass keeps.
+  private static let maximumByteCount = 48 << 20
 
-  /// A row found by a pass: its key and where it is.
-  private struct Found {
+  /// A row found by a pass.
+  struct Found {
     var key: MergeKey
-    var candidate: Int
+    var candidate: Int32
     var row: Int32
   }
 
   init(sources: QuerySources, after last: MergeKey?, limit: Int?, maximumRowCount: Int) {
     self.sources = sources
+    schema = sources.snapshot.control.attributes
     self.last = last
     rest = limit
-    self.maximumRowCount = maximumRowCount
+    capacity = min(maximumRowCount, Self.maximumByteCount / Self.bytesPerRecord(sources))
+  }
+
+  /// What a record takes in the mean.
+  private static func bytesPerRecord(_ sources: QuerySources) -> Int {
+    var bytes: UInt64 = 0
+    var records: UInt64 = 1
+    for segment in sources.snapshot.segments {
+      bytes += segment.summary.rawByteCount
+      records += segment.summary.recordCount
+    }
+    return Int(bytes / records) + 2 * Record.headerByteCount
   }
 
   func next() throws(ReelError) -> MergeRow? {
-    if index == rows.count {
+    while index == rows.count {
+      rows = gathered.nextRows()
+      index = 0
+      guard rows.isEmpty else { break }
       guard !isFinished else { return nil }
       try pass()
-      if rows.isEmpty { return nil }
     }
     defer { index += 1 }
     return rows[index]
   }
 
   private func pass() throws(ReelError) {
-    sources.countPass()
     let candidates = try allCandidates()
-    let bytesPerRow = 400  // about what a decoded event takes; the gathering stops at real bytes
-    var capacity = min(maximumRowCount, Self.maximumByteCount / bytesPerRow)
-    if let rest { capacity = min(capacity, rest) }
-    var nearest = BoundedRows(capacity: capacity, sources: sources)
-    for (number, candidate) in candidates.enumerated() {
-      if let bound = nearest.bound, !mayPrecede(candidate, bound) { continue }
-      guard let run = try sources.run(candidate.content, after: last) else { continue }
-      repeat {
-        let row = run.row
-        if !nearest.offer(row.key, candidate: number, row: Int32(row.row)) { break }
-      } while run.advance()
+    while true {
+      sources.countPass()
+      let limit = rest.map { min($0, capacity) } ?? capacity
+      let found = try nearest(limit, candidates)
+      gathered = RowGatherer()
+      if try gather(found, candidates) || capacity <= 1 {
+        isFinished = found.count < limit
+        rest = rest.map { $0 - found.count }
+        if let rest, rest <= 0 { isFinished = true }
+        last = found.last?.key ?? last
+        return
+      }
+      capacity /= 2  // records far above the mean: fewer at a time
     }
-    let found = nearest.sorted()
-    isFinished = found.count < capacity
-    rows = try gather(
-      found.map { Found(key: $0.key, candidate: $0.candidate, row: $0.row) }, candidates)
-    index = 0
-    rest = rest.map { $0 - rows.count }
-    if let rest, rest <= 0 { isFinished = true }
-    last = found.last?.key ?? last
+  }
+
+  /// The first `limit` rows after ``last``, in order.
+  private func nearest(_ limit: Int, _ candidates: [Candidate]) throws(ReelError) -> [Found] {
+    var nearest = BoundedRows(capacity: limit, isDescending: sources.isDescending)
+    for (number, candidate) in candidates.enumerated() {
+      if let bound = nearest.bound, sources.isAfter(candidate.key, bound) { continue }
+      guard
+        let (block, rows) = try sources.matches(
+          candidate.content, after: last, isPartial: true, isKept: false)
+      else { continue }
+      for row in rows {
+        let key = MergeKey(
+          timestamp: block.timestamps[Int(row)], sequence: block.sequence(Int(row)))
+        nearest.offer(Found(key: key, candidate: Int32(number), row: row))
+      }
+    }
+    return nearest.sorted()
   }
 
   private struct Candidate {
@@ -70,99 +99,95 @@ final class PassMerge {
     var content: BlockCandidate
   }
 
-  private func mayPrecede(_ candidate: Candidate, _ bound: MergeKey) -> Bool {
-    !sources.isAfter(candidate.key, bound)
-  }
-
   private func allCandidates() throws(ReelError) -> [Candidate] {
-    var candidates: [Candidate] = []
     var items = sources.buffered()
     for segment in sources.segments() {
       if case .segment(let content) = segment.content { items += try sources.expand(content) }
     }
-    for item in items {
-      if case .block(let content) = item.content {
-        candidates.append(Candidate(key: item.key, content: content))
-      }
+    return items.compactMap { item in
+      guard case .block(let content) = item.content else { return nil }
+      return Candidate(key: item.key, content: content)
     }
-    return candidates
   }
 
-  /// Copies the events found, block by block, into blocks in memory.
-  private func gather(
-    _ found: [Found], _ candidates: [Candidate]
-  ) throws(ReelError) -> [MergeRow] {
-    var gatherer = RowGatherer()
-    var places = [RowGatherer.Place?](repeating: nil, count: found.count)
+  /// Copies the records found, block by block.
+  /// - Returns: Whether there was room for all.
+  private func gather(_ found: [Found], _ candidates: [Candidate]) throws(ReelError) -> Bool {
+    gathered.prepare(found.map(\.key))
     let byBlock = found.indices.sorted { found[$0].candidate < found[$1].candidate }
-    var current = -1
+    var current: Int32 = -1
     var block: DecodedBlock?
     for index in byBlock {
       if found[index].candidate != current {
         current = found[index].candidate
-        switch candidates[current].content {
+        switch candidates[Int(current)].content {
         case .memory(let memory): block = memory
-        case .stored(let origin): block = try sources.decode(origin, .all)
+        case .stored(let origin): block = try sources.decode(origin, .all, isKept: false)
         }
       }
       guard let block else { continue }
       do {
-        places[index] = try gatherer.add(block, row: Int(found[index].row))
+        try gathered.add(block, row: Int(found[index].row), at: index)
       } catch .corrupted(let corruption) {
         sources.note(corruption)
       }
+      guard gathered.byteCount <= 2 * Self.maximumByteCount else { return false }
     }
-    let runs = try gatherer.finish().map { MergeRun(block: $0, origin: nil, rows: []) }
-    return found.indices.compactMap { index in
-      guard let place = places[index] else { return nil }
-      return MergeRow(key: found[index].key, row: place.row, run: runs[place.block])
-    }
+    return true
   }
 }
 
 /// The first so many rows offered, in the order of the answer: a heap with the last of them on top.
 private struct BoundedRows {
   private let capacity: Int
-  private let sources: QuerySources
-  private var heap: [(key: MergeKey, candidate: Int, row: Int32)] = []
+  private let isDescending: Bool
+  private var heap: [PassMerge.Found] = []
 
-  init(capacity: Int, sources: QuerySources) {
+  init(capacity: Int, isDescending: Bool) {
     self.capacity = capacity
-    self.sources = sources
+    self.isDescending = isDescending
   }
 
   /// The last key kept, once there is no room for more.
   var bound: MergeKey? { heap.count == capacity ? heap.first?.key : nil }
 
+  @inline(__always)
+  private func isAfter(_ a: MergeKey, _ b: MergeKey) -> Bool { isDescending ? a < b : b < a }
+
   /// Keeps a row if it belongs to the first ones.
-  /// - Returns: Whether it did; then none of the same run that follow will.
-  mutating func offer(_ key: MergeKey, candidate: Int, row: Int32) -> Bool {
-    guard capacity > 0 else { return false }
-    if heap.count < capacity {
-      heap.append((key, candidate, row))
-      var child = heap.count - 1
-      while child > 0, sources.isAfter(heap[child].key, heap[(child - 1) / 2].key) {
-        heap.swapAt(child, (child - 1) / 2)
-        child = (child - 1) / 2
-      }
-      return true
+  @inline(__always)
+  mutating func offer(_ row: PassMerge.Found) {
+    if heap.count == capacity {
+      guard capacity > 0, isAfter(heap[0].key, row.key) else { return }
+      replaceFirst(row)
+    } else {
+      push(row)
     }
-    guard sources.isAfter(heap[0].key, key) else { return false }
-    heap[0] = (key, candidate, row)
+  }
+
+  private mutating func push(_ row: PassMerge.Found) {
+    heap.append(row)
+    var child = heap.count - 1
+    while child > 0, isAfter(heap[child].key, heap[(child - 1) / 2].key) {
+      heap.swapAt(child, (child - 1) / 2)
+      child = (child - 1) / 2
+    }
+  }
+
+  private mutating func replaceFirst(_ row: PassMerge.Found) {
+    heap[0] = row
     var parent = 0
     while true {
       var last = parent
       for child in [2 * parent + 1, 2 * parent + 2]
-      where child < heap.count && sources.isAfter(heap[child].key, heap[last].key) {
+      where child < heap.count && isAfter(heap[child].key, heap[last].key) {
         last = child
       }
-      if last == parent { return true }
+      if last == parent { return }
       heap.swapAt(parent, last)
       parent = last
     }
   }
 
-  func sorted() -> [(key: MergeKey, candidate: Int, row: Int32)] {
-    heap.sorted { sources.isAfter($1.key, $0.key) }
-  }
+  func sorted() -> [PassMerge.Found] { heap.sorted { isAfter($1.key, $0.key) } }
 }

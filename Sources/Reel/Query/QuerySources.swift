@@ -4,7 +4,7 @@ final class QuerySources {
   let filter: BlockFilter
   let snapshot: Snapshot
   private let cache: ReadCache
-  private let isDescending: Bool
+  let isDescending: Bool
   /// What the query goes on after.
   private let after: MergeKey?
   private(set) var cost = QueryCost()
@@ -120,34 +120,53 @@ final class QuerySources {
   /// The matching rows of a block, in the order of the answer; nothing when there is none.
   ///
   /// Only rows after `last` count.
-  func run(_ candidate: BlockCandidate, after last: MergeKey?) throws(ReelError) -> MergeRun? {
+  func run(
+    _ candidate: BlockCandidate, after last: MergeKey?, isPartial: Bool = false
+  ) throws(ReelError) -> MergeRun? {
+    guard let (block, matching) = try matches(candidate, after: last, isPartial: isPartial),
+      !matching.isEmpty
+    else { return nil }
+    var rows = matching
+    sort(&rows, block)
+    var origin: BlockOrigin?
+    if case .stored(let stored) = candidate { origin = stored }
+    return MergeRun(block: block, origin: origin, rows: rows)
+  }
+
+  /// The matching rows of a block after `last`, in order of arrival, and the block with the columns
+  /// that the filter looks at; if `isPartial`, no more of it is decompressed.
+  func matches(
+    _ candidate: BlockCandidate, after last: MergeKey?, isPartial: Bool, isKept: Bool = true
+  ) throws(ReelError) -> (block: DecodedBlock, rows: [Int32])? {
     guard let range else { return nil }
     switch candidate {
     case .memory(let block):
-      return run(
-        block, origin: nil, range: range, firstSequence: snapshot.firstBufferedSequence,
-        after: last)
+      let first = snapshot.firstBufferedSequence
+      return (block, matches(block, range: range, firstSequence: first, after: last))
     case .stored(let origin):
-      guard let block = try decode(origin, filter.columns) else { return nil }
-      return run(block, origin: origin, range: range, firstSequence: 0, after: last)
+      guard let block = try decode(origin, filter.columns, isPartial: isPartial, isKept: isKept)
+      else { return nil }
+      return (block, matches(block, range: range, firstSequence: 0, after: last))
     }
   }
 
   /// A block of a segment with `wanted` columns; nothing when it is damaged or gone.
-  func decode(_ origin: BlockOrigin, _ wanted: ColumnSet) throws(ReelError) -> DecodedBlock? {
+  func decode(
+    _ origin: BlockOrigin, _ wanted: ColumnSet, isPartial: Bool = false, isKept: Bool = true
+  ) throws(ReelError) -> DecodedBlock? {
     do {
       let file = try cache.file(origin.segment.firstSequence, name: origin.segment.name)
-      return try cache.block(origin.entry, of: file, wanted: wanted, cost: &cost)
+      return try cache.block(
+        origin.entry, of: file, wanted: wanted, isPartial: isPartial, isKept: isKept, cost: &cost)
     } catch {
       try tolerate(error, origin.segment)
       return nil
     }
   }
 
-  private func run(
-    _ block: DecodedBlock, origin: BlockOrigin?, range: ClosedRange<Int64>,
-    firstSequence: UInt64, after last: MergeKey?
-  ) -> MergeRun? {
+  private func matches(
+    _ block: DecodedBlock, range: ClosedRange<Int64>, firstSequence: UInt64, after last: MergeKey?
+  ) -> [Int32] {
     cost.rowsExamined += block.header.recordCount
     var rows = filter.rows(
       of: block, range: range, control: snapshot.control, firstSequence: firstSequence)
@@ -159,9 +178,7 @@ final class QuerySources {
         return isAfter(key, limit)
       }
     }
-    guard !rows.isEmpty else { return nil }
-    sort(&rows, block)
-    return MergeRun(block: block, origin: origin, rows: rows)
+    return rows
   }
 
   /// Brings rows, which are in order of arrival, into the order of the answer.

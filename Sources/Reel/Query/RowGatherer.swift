@@ -1,67 +1,90 @@
-/// Copies rows of blocks into new blocks in memory, for merges that cannot keep the originals open.
+/// Keeps copies of rows' records, for merges that cannot keep the blocks open, and gives them out in
+/// order as rows of small blocks in memory.
 struct RowGatherer {
-  /// Where a row has gone.
-  struct Place {
-    var block: Int
-    var row: Int
+  /// Where a record lies; none for a row that could not be read.
+  private struct Place {
+    var chunk: Int32 = -1
+    var offset: Int32 = 0
+    var byteCount: Int32 = 0
+    var runID: UInt64 = 0
   }
 
+  private var keys: [MergeKey] = []
+  private var places: [Place] = []
+  private var chunks: [Region] = []
+  private var filled = 0
+  private var next = 0
+  private(set) var byteCount = 0
   private var builder = BlockBuilder(seed: 0)
-  private var runID: UInt64 = 0
-  private var finished: [BlockColumns] = []
-  private let region = Region(byteCount: 2 * Limits.payloadByteCount)
+
+  private static let chunkByteCount = 1 << 20
+  private static let rowsPerBlock = 256
   private static let blockByteCount = 256 << 10
 
-  init() {}
+  /// Expects a row for each of `keys`, which are in the order of the answer.
+  mutating func prepare(_ keys: [MergeKey]) {
+    self.keys = keys
+    places = [Place](repeating: Place(), count: keys.count)
+  }
 
-  /// Copies a row.
+  /// Copies the record of a row that stands at `index` in the order of the answer.
+  ///
   /// - Throws: ``ReelError/corrupted(_:)`` when its payload cannot be read; nothing is then copied.
-  mutating func add(_ block: DecodedBlock, row: Int) throws(ReelError) -> Place {
+  mutating func add(_ block: DecodedBlock, row: Int, at index: Int) throws(ReelError) {
     let view = try EventView(
       block: block, row: row, sequence: block.sequence(row), runID: block.header.runID,
       schema: AttributeSchema())
     let source = RowSource(view: view)
-    let rules = RecordRules(
-      maximumPayloadByteCount: Limits.payloadByteCount, attributes: AttributeSchema())
-    let byteCount = source.byteCount
+    let size = source.byteCount
+    if chunks.isEmpty || filled + size > (chunks.last?.byteCount ?? 0) {
+      let region = Region(byteCount: max(size, Self.chunkByteCount))
+      chunks.append(region)
+      byteCount += region.byteCount
+      filled = 0
+    }
+    let region = chunks[chunks.count - 1]
     var writer = RecordWriter(
-      region: region, start: 0, byteCount: byteCount, timestamp: block.timestamps[row])
-    source.write(to: &writer, rules: rules)
-    // Ids that the store gave follow from the run, and a block has one.
-    if builder.rowCount > 0, runID != block.header.runID { closeBlock() }
-    runID = block.header.runID
-    let place = Place(block: finished.count, row: builder.rowCount)
-    let region = region
+      region: region, start: filled, byteCount: size, timestamp: block.timestamps[row])
+    source.write(to: &writer)
+    places[index] = Place(
+      chunk: Int32(chunks.count - 1), offset: Int32(filled), byteCount: Int32(size),
+      runID: block.header.runID)
+    filled += size
+  }
+
+  /// The next rows in the order of the answer, none after the last.
+  mutating func nextRows() -> [MergeRow] {
+    var taken: [MergeKey] = []
+    var runID: UInt64 = 0
+    while next < places.count, taken.count < Self.rowsPerBlock,
+      !builder.isFull(Self.blockByteCount)
+    {
+      let place = places[next]
+      // Ids that the store gave follow from the run, and a block has one.
+      if !taken.isEmpty, place.runID != runID { break }
+      next += 1
+      guard place.chunk >= 0 else { continue }
+      runID = place.runID
+      let region = chunks[Int(place.chunk)]
+      let range = Int(place.offset)..<Int(place.offset + place.byteCount)
+      guard let record = try? RecordView(region.bytes(range)) else { continue }
+      builder.append(record, sequence: UInt64(taken.count) + 1, runID: runID)
+      taken.append(keys[next - 1])
+    }
+    guard !taken.isEmpty else { return [] }
+    let run = MergeRun(block: finishBlock(), origin: nil, rows: [])
+    return taken.indices.map { MergeRow(key: taken[$0], row: $0, run: run) }
+  }
+
+  private mutating func finishBlock() -> DecodedBlock {
+    let columns = builder.finish(frameByteCount: Limits.frameByteCount)
     do throws(ByteReader.Malformed) {
-      builder.append(
-        try RecordView(region.bytes(0..<byteCount)), sequence: UInt64(builder.rowCount) + 1,
-        runID: block.header.runID)
+      return try DecodedBlock(
+        header: columns.header, attributes: columns.attributes,
+        payloads: MemoryPayloads(columns), wanted: .all)
     } catch {
-      preconditionFailure("a record just written is malformed: \(error.reason)")
+      preconditionFailure("a block just built does not decode: \(error.reason)")
     }
-    if builder.isFull(Self.blockByteCount) { closeBlock() }
-    return place
-  }
-
-  private mutating func closeBlock() {
-    finished.append(builder.finish(frameByteCount: Limits.frameByteCount))
-  }
-
-  /// The new blocks.
-  mutating func finish() throws(ReelError) -> [DecodedBlock] {
-    if builder.rowCount > 0 { closeBlock() }
-    var blocks: [DecodedBlock] = []
-    for columns in finished {
-      do throws(ByteReader.Malformed) {
-        blocks.append(
-          try DecodedBlock(
-            header: columns.header, attributes: columns.attributes,
-            payloads: MemoryPayloads(columns), wanted: .all))
-      } catch {
-        preconditionFailure("a block just built does not decode: \(error.reason)")
-      }
-    }
-    return blocks
   }
 }
 
@@ -94,7 +117,7 @@ private struct RowSource {
     return total
   }
 
-  func write(to writer: inout RecordWriter, rules: RecordRules) {
+  func write(to writer: inout RecordWriter) {
     if let clock = view.secondClock { writer.setSecondClock(clock) }
     if let arity = view.function?.arity { writer.setArity(arity) }
     forEachField { writer.append($0, $1) }

@@ -44,13 +44,17 @@ final class ReadCache: Sendable {
     return file
   }
 
-  /// A block with `wanted` columns.
+  /// A block with `wanted` columns; if `isPartial`, decompressed no further than they go. One that
+  /// will not be asked for again soon need not be kept.
   func block(
-    _ entry: DirectoryEntry, of file: SegmentFile, wanted: ColumnSet, cost: inout QueryCost
+    _ entry: DirectoryEntry, of file: SegmentFile, wanted: ColumnSet, isPartial: Bool = false,
+    isKept: Bool = true, cost: inout QueryCost
   ) throws(ReelError) -> DecodedBlock {
     let key = Key.block(segment: file.firstSequence, offset: entry.offset)
     var block: DecodedBlock
-    if case .block(let cached)? = find(key) {
+    if case .block(let cached)? = find(key),
+      cached.decoded.isSuperset(of: wanted) || !cached.isPartial
+    {
       if cached.decoded.isSuperset(of: wanted) { return cached }
       do throws(ByteReader.Malformed) {
         block = try cached.decoding(wanted)
@@ -58,11 +62,13 @@ final class ReadCache: Sendable {
         throw file.corrupted(entry, error.reason)
       }
     } else {
-      block = try file.block(entry, wanted: wanted)
+      block = try file.block(entry, wanted: wanted, isPartial: isPartial)
       cost.bytesRead += entry.byteCount
     }
     cost.blocksDecoded += 1
-    keep(.block(block), key, byteCount: block.byteCount + block.header.rawByteCount)
+    guard isKept else { return block }
+    let payloads = block.isPartial ? 0 : block.header.rawByteCount
+    keep(.block(block), key, byteCount: block.byteCount + payloads)
     return block
   }
 

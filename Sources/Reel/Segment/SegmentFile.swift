@@ -120,8 +120,11 @@ final class SegmentFile: Sendable {
     }
   }
 
-  /// The block that `entry` names, with `wanted` columns decoded.
-  func block(_ entry: DirectoryEntry, wanted: ColumnSet) throws(ReelError) -> DecodedBlock {
+  /// The block that `entry` names, with `wanted` columns decoded; if `isPartial`, only the front of
+  /// its attributes up to the last of them is decompressed.
+  func block(
+    _ entry: DirectoryEntry, wanted: ColumnSet, isPartial: Bool = false
+  ) throws(ReelError) -> DecodedBlock {
     let (header, frameOffset, ahead) = try blockHeader(entry)
     let stored = header.frames[0].storedByteCount
     var bytes = ahead
@@ -131,7 +134,8 @@ final class SegmentFile: Sendable {
     }
     do throws(ByteReader.Malformed) {
       let attributes = try Self.content(
-        of: bytes.rawSpan.extracting(0..<min(stored, bytes.count)), header.frames[0])
+        of: bytes.rawSpan.extracting(0..<min(stored, bytes.count)), header.frames[0],
+        prefix: isPartial ? header.attributeByteCount(through: wanted) : nil)
       let payloads = SegmentPayloads(
         segment: self, entry: entry, frames: header.frames, offset: frameOffset)
       return try DecodedBlock(
@@ -182,7 +186,7 @@ final class SegmentFile: Sendable {
 
   /// The content of one data frame, once its checksum has been found right.
   static func content(
-    of stored: RawSpan, _ frame: BlockHeader.Frame
+    of stored: RawSpan, _ frame: BlockHeader.Frame, prefix: Int? = nil
   ) throws(ByteReader.Malformed) -> [UInt8] {
     guard stored.byteCount == frame.storedByteCount else {
       throw ByteReader.Malformed("a frame", "is cut off", found: stored.byteCount)
@@ -190,7 +194,7 @@ final class SegmentFile: Sendable {
     guard Checksum.xxh3(stored) == frame.checksum else {
       throw ByteReader.Malformed("a frame's checksum", "does not match", found: frame.checksum)
     }
-    return try LZ4Frame.content(of: stored, byteCount: frame.rawByteCount)
+    return try LZ4Frame.content(of: stored, byteCount: frame.rawByteCount, prefix: prefix)
   }
 
   /// The raw content of an index part.
