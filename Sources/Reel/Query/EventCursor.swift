@@ -34,7 +34,7 @@ public final class EventCursor {
   /// What a merge may hold; tests lower it to see passes on few events.
   struct Bounds {
     /// Bytes of blocks that a merge holds open; beyond, passes are made.
-    var openByteCount = 24 << 20
+    var openByteCount = 16 << 20
     /// Rows that a pass keeps at most.
     var passRowCount = 200_000
   }

@@ -18,7 +18,7 @@ final class PassMerge {
   private var isFinished = false
 
   /// Bytes of the records that a pass keeps.
-  private static let maximumByteCount = 48 << 20
+  private static let maximumByteCount = 32 << 20
 
   /// A row found by a pass.
   struct Found {
