@@ -46,13 +46,13 @@ struct EventTable {
   mutating func flush(to output: inout Output) {
     for cells in waiting {
       for index in widths.indices {
-        widths[index] = max(widths[index], min(cells[index].count, limit(index)))
+        widths[index] = max(widths[index], min(Wording.characterCount(cells[index]), limit(index)))
       }
     }
     isSampled = true
     for (cells, day) in zip(waiting, dates) {
       if date != day {
-        output.line(line(Self.titles + ["data   (\(day) UTC)"]))
+        output.line(line(["\(day) UTC"] + Self.titles.dropFirst() + ["data"]))
         date = day
       }
       output.line(line(cells))
@@ -87,7 +87,9 @@ struct EventTable {
   }
 
   private static func cut(_ text: String, to width: Int) -> (text: String, count: Int) {
-    let count = text.count
+    // The width of the last column where there is no terminal: nobody asks for the count.
+    guard width < .max else { return (text, 0) }
+    let count = Wording.characterCount(text)
     guard count > width else { return (text, count) }
     return (text.prefix(max(width - 1, 0)) + "…", width)
   }

@@ -15,6 +15,8 @@ final class RecordCounters: Sendable {
   let events = Atomic<Int>(0)
   let skipped = Atomic<Int>(0)
   let dropped = Atomic<Int>(0)
+  /// Events passed over because their ids were in the recording.
+  let known = Atomic<Int>(0)
 }
 
 /// Takes lines into a recorder, one by one or in batches.
@@ -104,7 +106,7 @@ struct LineIntake: ~Copyable {
     do throws(ReelError) {
       taken(try recorder.append(encoder) == nil ? 0 : 1, of: 1)
     } catch {
-      return try refuse(lineNumber, error)
+      guard try isKnown(error, lineNumber) else { return }
     }
     try acknowledge(lineNumber)
   }
@@ -122,8 +124,7 @@ struct LineIntake: ~Copyable {
         do throws(ReelError) {
           taken(try recorder.append(event) == nil ? 0 : 1, of: 1)
         } catch {
-          try refuse(line, error)
-          continue
+          guard try isKnown(error, line) else { continue }
         }
         try acknowledge(line)
       }
@@ -149,9 +150,16 @@ struct LineIntake: ~Copyable {
     }
   }
 
-  private mutating func refuse(_ line: Int, _ error: ReelError) throws {
+  /// Whether the event of `line` was refused because it is recorded already, which is as good as
+  /// taking it; the line is skipped when something else is wrong with it.
+  private mutating func isKnown(_ error: ReelError, _ line: Int) throws -> Bool {
     guard Self.isAboutEvents(error) else { throw error }
+    if case .duplicateID = error {
+      counters.known.wrappingAdd(1, ordering: .relaxed)
+      return true
+    }
     try skip(line, error.description)
+    return false
   }
 
   private mutating func skip(_ line: Int, _ reason: String) throws {

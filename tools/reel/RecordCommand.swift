@@ -63,6 +63,12 @@ struct RecordCommand: AsyncParsableCommand {
   @Option(help: "Append so many events at once, all or nothing; the last batch may be smaller.")
   var batch = 1
 
+  @Flag(
+    help: """
+      Pass over events whose id is in the recording already, so that an input can be given again.
+      """)
+  var unique = false
+
   @Flag(help: "Stop at the first line that cannot be taken, with exit status 1.")
   var strict = false
 
@@ -120,6 +126,7 @@ struct RecordCommand: AsyncParsableCommand {
     configuration.maximumByteCount = maxBytes
     configuration.maximumAge = maxAge
     configuration.attributes = attribute
+    configuration.uniqueIDs = unique
     return configuration
   }
 
@@ -153,12 +160,15 @@ struct RecordCommand: AsyncParsableCommand {
     } else if Console.isTerminal {
       Console.note("\(Wording.count(events, "event")) recorded")
     }
+    let known = counters.known.load(ordering: .relaxed)
+    if known > 0 { Console.note("\(Wording.count(known, "event")) passed over as recorded before") }
     if dropped > 0 { Console.note("\(Wording.count(dropped, "event")) dropped") }
     if json {
       var out = Output()
       out.json {
         $0.member("events", events)
         $0.member("skipped_lines", skipped)
+        $0.member("known_events", known)
         $0.member("dropped_events", dropped)
       }
       out.flush()

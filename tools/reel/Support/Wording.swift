@@ -52,6 +52,11 @@ enum Wording {
     return "\(fixed(seconds / 3600, digits: 1)) h"
   }
 
+  /// The number of characters in `text`; quick where it is ASCII, as most is.
+  static func characterCount(_ text: String) -> Int {
+    text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.count
+  }
+
   /// `text` without characters that could steer a terminal or break a line.
   static func harmless(_ text: String) -> String {
     guard text.utf8.contains(where: { $0 < 0x20 || $0 >= 0x7F }) else { return text }
