@@ -114,7 +114,7 @@ import Testing
 
   @Test func damageIsReportedAndTheRestIsPrinted() throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: trace)
-    let name = try #require(names.first { $0.hasSuffix(".segment") } ?? names.max())
+    let name = try #require(names.first { $0.hasSuffix(".segment") })
     let file = URL(fileURLWithPath: trace).appendingPathComponent(name)
     var bytes = try Data(contentsOf: file)
     let middle = bytes.count / 4
@@ -127,7 +127,7 @@ import Testing
 
   @Test func aLoneSegmentIsARecording() throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: trace)
-    let name = try #require(names.first { $0 != "LOCK" && !$0.hasPrefix(".") })
+    let name = try #require(names.first { $0.hasSuffix(".segment") })
     let file = "\(trace)/\(name)"
     #expect(try ToolRun("query", file, "--all", "--json").output == Lines.simple(0..<2000))
     #expect(try ToolRun("info", file).status == 0)
@@ -142,6 +142,8 @@ import Testing
     #expect(run.output == Lines.simple(0..<2000))
     let fast = try ToolRun("replay", trace, "--speed", "max", "--json", "--kind", "call")
     #expect(fast.lines.count == 500)
+    let short = try ToolRun("replay", trace, "--speed", "max", "--limit", "3", "--json")
+    #expect(short.output == Lines.simple(0..<3))
     #expect(try ToolRun("replay", trace, "--speed", "0").status == 64)
   }
 

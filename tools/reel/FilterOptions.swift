@@ -1,7 +1,9 @@
 public import ArgumentParser
 public import Reel
 
-/// Which events: the conditions that `query` and `replay` share. All that are given must hold.
+/// The conditions on events that some commands share.
+///
+/// All that are given must hold.
 struct FilterOptions: ParsableArguments {
   @Option(help: "The event with this id.")
   var id: String?
@@ -45,7 +47,9 @@ struct FilterOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: "The earliest time, inclusive: nanoseconds since 1970 or ISO 8601 (UTC if it has no zone).",
+    help: """
+      The earliest time, inclusive: nanoseconds since 1970 or ISO 8601 (UTC if it has no zone).
+      """,
     transform: Arguments.time)
   var from: Timestamp?
 
@@ -53,9 +57,7 @@ struct FilterOptions: ParsableArguments {
     parsing: .unconditional, help: "The latest time, inclusive.", transform: Arguments.time)
   var to: Timestamp?
 
-  /// The query that the options describe.
-  ///
-  /// - Parameter recording: Asked for the types of its attributes, when there is need.
+  /// The query that the options describe; `recording` tells the types of its attributes.
   func query(_ recording: Recording) throws -> Query {
     var query = Query(from: from ?? .min, to: to ?? .max)
     query.id = id.map { EventID($0) }

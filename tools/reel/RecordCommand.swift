@@ -50,7 +50,8 @@ struct RecordCommand: AsyncParsableCommand {
     transform: Arguments.byteCount)
   var maxBytes: Int?
 
-  @Option(help: "Drop events so long after their arrival: 30s, 5m, 2h, 7d.", transform: Arguments.age)
+  @Option(
+    help: "Drop events so long after their arrival: 30s, 5m, 2h, 7d.", transform: Arguments.age)
   var maxAge: Duration?
 
   @Option(
@@ -155,13 +156,15 @@ struct RecordCommand: AsyncParsableCommand {
     let skipped = counters.skipped.load(ordering: .relaxed)
     let dropped = counters.dropped.load(ordering: .relaxed)
     if skipped > 0 {
-      Console.note("\(Wording.count(skipped, "line")) skipped, \(Wording.count(events, "event"))"
-        + " recorded")
+      let lines = Wording.count(skipped, "line")
+      Console.note("\(lines) skipped, \(Wording.count(events, "event")) recorded")
     } else if Console.isTerminal {
       Console.note("\(Wording.count(events, "event")) recorded")
     }
     let known = counters.known.load(ordering: .relaxed)
-    if known > 0 { Console.note("\(Wording.count(known, "event")) passed over as recorded before") }
+    if known > 0 {
+      Console.note("\(Wording.count(known, "event")) passed over as recorded before")
+    }
     if dropped > 0 { Console.note("\(Wording.count(dropped, "event")) dropped") }
     if json {
       var out = Output()

@@ -26,6 +26,9 @@ struct ReplayCommand: ParsableCommand {
     transform: Pace.init)
   var speed = Pace.times(1)
 
+  @Option(parsing: .unconditional, help: "Stop after so many events (default: all).")
+  var limit: Int?
+
   @OptionGroup(title: "Conditions") var filter: FilterOptions
   @OptionGroup var output: OutputOptions
 
@@ -45,9 +48,15 @@ struct ReplayCommand: ParsableCommand {
     }
   }
 
+  func validate() throws {
+    if let limit, limit < 0 {
+      throw ValidationError("the limit is \(limit); it must be 0 or more, or left out for all")
+    }
+  }
+
   func run() throws {
     let source = try Recording(path: recording)
-    let cursor = try source.cursor(try filter.query(source))
+    let cursor = try source.cursor(try filter.query(source), limit: limit)
     var printer = EventPrinter(
       isJSON: output.json, attributes: try source.attributes, writesAtOnce: true)
     var out = Output()

@@ -123,8 +123,14 @@ struct BlockFilter: Sendable {
       keep(&selection, block) { matching[Int(column.code($0))] }
     }
     if let id {
+      let generated = id.generatedParts
       keep(&selection, block) { row in
-        guard let ids = block.ids, ids.hasValue(row) else { return false }
+        guard let ids = block.ids, ids.hasValue(row) else {
+          // The store gave the id: it is not written down, but follows from the run and the place.
+          return generated.map {
+            $0.runID == block.header.runID && $0.sequenceNumber == block.sequence(row)
+          } ?? false
+        }
         return ids.bytes(row).equals(id.bytes.rawSpan)
       }
     }

@@ -55,6 +55,12 @@ struct Candidates {
       } hashes: {
         [keyHash(bytes.rawSpan)]
       }
+      if let sequence = id.generatedParts?.sequenceNumber {
+        for (index, block) in directory.blocks.enumerated()
+        where block.firstSequence <= sequence && sequence <= block.lastSequence {
+          found[index] = true
+        }
+      }
       intersect(&mayMatch, found)
     }
     return mayMatch.indices.filter { mayMatch[$0] }

@@ -4,6 +4,7 @@ extension Recording {
   /// - Parameters:
   ///   - byteCount: Bytes to keep, 0 or more.
   ///   - bufferByteCount: The buffer that the recorder would have, which counts as kept.
+  /// - Returns: Whole sealed segments, the oldest first.
   /// - Throws: ``ReelError/io(_:)``, ``ReelError/closed``.
   public func retentionPreview(
     keepingBytes byteCount: Int, bufferByteCount: Int

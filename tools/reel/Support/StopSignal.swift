@@ -8,7 +8,9 @@ import Synchronization
   import Darwin
 #endif
 
-/// The end of the pipe that a signal's handler writes to. It is set before a handler is installed.
+/// The end of the pipe that a signal's handler writes to.
+///
+/// It is set before a handler is installed.
 private let stopPipe = Atomic<Int32>(-1)
 
 /// Tells the reader of ``StopSignal`` that a signal has come.
@@ -20,8 +22,10 @@ private func notifyStop() {
   errno = code
 }
 
-/// Turns the first SIGINT or SIGTERM into the end of the input, so that what was read is recorded
-/// and the recording closed. A second one ends the process, as nothing were installed.
+/// Turns the first SIGINT or SIGTERM into the end of the input.
+///
+/// So what was read is recorded and the recording closed. A second one ends the process, as if
+/// nothing were installed.
 struct StopSignal: Sendable {
   private let readEnd: Int32
 
