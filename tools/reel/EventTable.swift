@@ -15,8 +15,8 @@ struct EventTable {
   private let writesAtOnce: Bool
   private var widths: [Int] = titles.map(\.count)
   private var waiting: [[String]] = []
-  private var dates: [Substring] = []
-  private var date: Substring?
+  private var dates: [[UInt8]] = []
+  private var date: [UInt8]?
   private var isSampled = false
 
   /// - Parameters:
@@ -31,14 +31,15 @@ struct EventTable {
   /// Adds the line of `event`; the first few hundred are held back to see how wide they are.
   mutating func add(_ view: EventView, to output: inout Output) {
     let event = view.event
-    let time = TimestampText.rfc3339(view.timestamp.nanoseconds)
+    var time: [UInt8] = []
+    TimestampText.append(view.timestamp.nanoseconds, to: &time)
     let cells = [
-      String(time.dropFirst(11).dropLast()), event.kind ?? "", Self.processes(event),
+      String(decoding: time[11..<(time.count - 1)], as: UTF8.self), event.kind ?? "", Self.processes(event),
       event.function.map(Self.name) ?? "", event.correlationID ?? "",
       event.id.map(\.description) ?? "", data(event),
     ]
     waiting.append(cells.map(Wording.harmless))
-    dates.append(time.prefix(10))
+    dates.append(Array(time.prefix(10)))
     if isSampled || writesAtOnce || waiting.count == Self.sampleCount { flush(to: &output) }
   }
 
@@ -52,10 +53,11 @@ struct EventTable {
     isSampled = true
     for (cells, day) in zip(waiting, dates) {
       if date != day {
-        output.line(line(["\(day) UTC"] + Self.titles.dropFirst() + ["data"]))
+        let text = String(decoding: day, as: UTF8.self)
+        append(["\(text) UTC"] + Self.titles.dropFirst() + ["data"], to: &output)
         date = day
       }
-      output.line(line(cells))
+      append(cells, to: &output)
     }
     waiting.removeAll(keepingCapacity: true)
     dates.removeAll(keepingCapacity: true)
@@ -63,8 +65,8 @@ struct EventTable {
 
   private func limit(_ index: Int) -> Int { columnCount == nil ? .max : Self.limits[index] }
 
-  private func line(_ cells: [String]) -> String {
-    var text = ""
+  private func append(_ cells: [String], to output: inout Output) {
+    let start = output.bytes.count
     var count = 0
     for (index, cell) in cells.enumerated() {
       // The id is worth its room only where much is left for the data.
@@ -73,17 +75,20 @@ struct EventTable {
       guard room > 0 else { break }
       let isLast = index == cells.count - 1
       let shown = Self.cut(cell, to: min(isLast ? .max : max(widths[index], 0), room))
-      text += shown.text
+      output.bytes.append(contentsOf: shown.text.utf8)
       count += shown.count
       guard !isLast else { break }
       let padding = min(widths[index] - shown.count + 2, (columnCount ?? .max) - count)
       if padding > 0 {
-        text += String(repeating: " ", count: padding)
+        output.bytes.append(contentsOf: repeatElement(UInt8(ascii: " "), count: padding))
         count += padding
       }
     }
-    while text.last == " " { text.removeLast() }
-    return text
+    while output.bytes.count > start, output.bytes.last == UInt8(ascii: " ") {
+      output.bytes.removeLast()
+    }
+    output.bytes.append(UInt8(ascii: "\n"))
+    output.flushIfFull()
   }
 
   private static func cut(_ text: String, to width: Int) -> (text: String, count: Int) {
