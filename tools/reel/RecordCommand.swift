@@ -102,7 +102,8 @@ struct RecordCommand: AsyncParsableCommand {
     }
     let counters = RecordCounters()
     let watcher = RecordWatcher(
-      recorder: recorder, counters: counters, showsProgress: !noProgress && Console.isTerminal)
+      recorder: recorder, counters: counters, stopSignal: stopSignal,
+      showsProgress: !noProgress && Console.isTerminal)
     let task = Task.detached { await watcher.run() }
     let outcome: Result<Void, any Error>
     do {

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Reel
 import Synchronization
 
@@ -6,6 +7,7 @@ import Synchronization
 struct RecordWatcher: Sendable {
   let recorder: Recorder
   let counters: RecordCounters
+  let stopSignal: StopSignal
   let showsProgress: Bool
 
   /// Watches until the task is cancelled.
@@ -37,11 +39,18 @@ struct RecordWatcher: Sendable {
 
   private func report(_ stall: IOFailure?, _ isStalled: inout Bool) {
     if let stall, !isStalled {
-      Console.error("\(stall); recording waits until there is room, nothing acknowledged is lost")
+      Console.error("recording waits: \(stall)")
     } else if stall == nil, isStalled {
       Console.note("there is room again; recording goes on")
     }
     isStalled = stall != nil
+    guard isStalled, stopSignal.isRequested else { return }
+    // The append that waits for room cannot be called off. Ending the process here is safe: what
+    // was acknowledged is in the buffer, from which the next opening takes it.
+    Console.error(
+      "stopped while there is no room; what was recorded is kept, and the next `reel record` on it"
+        + " finishes the segment")
+    RecordCommand.exit(withError: ExitCode(ExitStatus.failure.rawValue))
   }
 
   private func describeSizes() -> String {

@@ -54,6 +54,13 @@ struct StopSignal: Sendable {
     _ = unsafe sigaction(number, &action, nil)
   }
 
+  /// Whether a signal has come; waits for nothing.
+  var isRequested: Bool {
+    var polled = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
+    // Safe: there is one entry.
+    return unsafe poll(&polled, 1, 0) > 0
+  }
+
   /// Waits until `descriptor` can be read.
   /// - Returns: Whether it can; false when a signal has come.
   func waitForInput(_ descriptor: Int32) -> Bool {
