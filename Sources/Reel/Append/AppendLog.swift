@@ -177,7 +177,8 @@ final class AppendLog: @unchecked Sendable {
       RecorderStatus(
         nextSequenceNumber: SequenceNumber(rawValue: buffer.nextSequence),
         droppedEventCount: droppedEventCount, bufferedByteCount: buffer.usedByteCount,
-        durableSequenceNumber: SequenceNumber(rawValue: buffer.lastProgress.watermark),
+        durableSequenceNumber: SequenceNumber(
+          rawValue: max(buffer.lastProgress.watermark, syncedSequence)),
         stall: stall)
     }
   }
