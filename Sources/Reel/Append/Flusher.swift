@@ -58,6 +58,8 @@ final class Flusher: Sendable {
     private var nextSync: Int64 = .max
     private var nextRetention: Int64
     private var isBufferSynced = true
+    /// Whether there are segments to drop whose drop record has found no room yet.
+    private var isRetentionDue = false
 
     init(
       log: AppendLog, configuration: RecorderConfiguration, runID: UInt64,
@@ -162,6 +164,7 @@ final class Flusher: Sendable {
       }
       if appender.hasUnwritten, task.flushTo >= appender.nextSequence || task.isClosing {
         try appender.writeBlock()
+        isRetentionDue = hasRetentionLimits
         try release()
       }
       if task.syncTo > appender.watermark { try syncNow(task.syncTo) }
@@ -175,7 +178,12 @@ final class Flusher: Sendable {
       }
     }
 
-    /// Takes about a step's worth of records, writing each block as it fills.
+    private var hasRetentionLimits: Bool {
+      configuration.maximumEventCount != nil || configuration.maximumByteCount != nil
+    }
+
+    /// Takes about a step's worth of records, writing each block as it fills, or fewer when there are
+    /// segments to drop.
     private func drainStep(to target: Int) throws(ReelError) {
       let end = min(target, drained.offset + Flusher.stepByteCount)
       var failure: ReelError?
@@ -189,10 +197,9 @@ final class Flusher: Sendable {
         guard appender.isBlockFull else { return true }
         do throws(ReelError) {
           try appender.writeBlock()
-          if configuration.maximumEventCount != nil || configuration.maximumByteCount != nil {
-            try enforceRetention()
-          }
-          return true
+          // The drop record needs room, which writers who wait for it leave only on releasing.
+          isRetentionDue = hasRetentionLimits && retention.plan(nil, appender) > 0
+          return !isRetentionDue
         } catch {
           failure = error
           return false
@@ -201,11 +208,13 @@ final class Flusher: Sendable {
       if let failure { throw failure }
     }
 
-    /// Gives back the room of all frames whose records are in blocks.
+    /// Gives back the room of all frames whose records are in blocks, and drops what is due.
     private func release() throws(ReelError) {
       var offset: Int?
+      // A batch that is drained in part keeps its room, though its records so far are in blocks.
       while firstFrameEnd < frameEnds.count,
-        frameEnds[firstFrameEnd].lastSequence < appender.nextSequence
+        frameEnds[firstFrameEnd].lastSequence < appender.nextSequence,
+        frameEnds[firstFrameEnd].offset <= drained.offset
       {
         offset = frameEnds[firstFrameEnd].offset
         firstFrameEnd += 1
@@ -214,18 +223,27 @@ final class Flusher: Sendable {
         frameEnds.removeFirst(firstFrameEnd)
         firstFrameEnd = 0
       }
-      guard let offset else { return }
-      if configuration.durability == .disk {
+      if offset != nil, configuration.durability == .disk {
         // Room may be used again only once its blocks are durable.
         try appender.sync()
       }
+      let due = isRetentionDue ? planDrop(retention.plan(nil, appender)) : nil
+      guard offset != nil || due != nil else { return }
       let active = appender.active
-      log.lock.withLock {
-        buffer.release(
-          to: offset, nextSequence: appender.nextSequence, watermark: appender.watermark,
-          segment: active.firstSequence, segmentByteCount: active.byteCount)
+      let isNoted = log.lock.withLock {
+        if let offset {
+          buffer.release(
+            to: offset, nextSequence: appender.nextSequence, watermark: appender.watermark,
+            segment: active.firstSequence, segmentByteCount: active.byteCount)
+        }
+        // Before those who wait for room take all of it.
+        let isNoted = due.map { log.appendControlIfRoom(.drop($0.record)) } ?? false
         log.advance(written: appender.nextSequence - 1, synced: appender.watermark)
+        return isNoted
       }
+      guard let due, isNoted else { return }
+      isRetentionDue = false
+      _ = try unlink(due.segments)
     }
 
     /// Makes everything in blocks durable at once, because a caller waits for it.
@@ -262,16 +280,31 @@ final class Flusher: Sendable {
 
     /// Unlinks the `count` oldest segments, once the log says so.
     private func drop(_ count: Int) throws(ReelError) -> RetentionReport {
-      let dropped = appender.sealed.prefix(count)
-      guard !dropped.isEmpty else { return RetentionReport() }
+      guard let plan = planDrop(count),
+        log.lock.withLock({ log.appendControlIfRoom(.drop(plan.record)) })
+      else { return RetentionReport() }
+      return try unlink(plan.segments)
+    }
+
+    /// The `count` oldest segments and the record that says that they are gone.
+    private func planDrop(
+      _ count: Int
+    ) -> (segments: [SegmentAppender.SealedSegment], record: Drop)? {
+      let dropped = Array(appender.sealed.prefix(count))
+      guard !dropped.isEmpty else { return nil }
       let below =
         appender.sealed.count > dropped.count
         ? appender.sealed[dropped.count].firstSequence : appender.active.firstSequence
-      let events = dropped.reduce(0) { $0 + $1.eventCount }
-      let drop = Drop(below: below == 0 ? appender.nextSequence : below, eventCount: events)
-      guard log.lock.withLock({ log.appendControlIfRoom(.drop(drop)) }) else {
-        return RetentionReport()
-      }
+      let record = Drop(
+        below: below == 0 ? appender.nextSequence : below,
+        eventCount: dropped.reduce(0) { $0 + $1.eventCount })
+      return (dropped, record)
+    }
+
+    /// Unlinks segments that a drop record covers.
+    private func unlink(
+      _ dropped: [SegmentAppender.SealedSegment]
+    ) throws(ReelError) -> RetentionReport {
       for segment in dropped {
         do throws(ReelError) {
           try appender.folder.unlink(FileName.segment(firstSequence: segment.firstSequence))
@@ -281,7 +314,7 @@ final class Flusher: Sendable {
       }
       appender.forgetOldest(dropped.count)
       return RetentionReport(
-        segmentCount: dropped.count, eventCount: Int(events),
+        segmentCount: dropped.count, eventCount: Int(dropped.reduce(0) { $0 + $1.eventCount }),
         byteCount: dropped.reduce(0) { $0 + $1.byteCount })
     }
 
