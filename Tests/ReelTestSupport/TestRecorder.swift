@@ -51,13 +51,15 @@ func numbered(_ number: Int) -> Event {
 extension RecordView {
   /// Calls `body` with the record of `event`, as the write-ahead buffer would hold it.
   static func with<R>(
-    _ event: Event, rules: RecordRules = .plain, _ body: (borrowing RecordView) throws -> R
+    _ event: Event, type: UInt8 = 0, rules: RecordRules = .plain,
+    _ body: (borrowing RecordView) throws -> R
   ) throws -> R {
     let byteCount = try event.measure(rules)
     let region = Region(byteCount: byteCount)
     var writer = RecordWriter(
       region: region, start: 0, byteCount: byteCount,
       timestamp: event.timestamp?.nanoseconds ?? 0)
+    if type != 0 { writer.setType(type) }
     event.write(to: &writer, rules: rules)
     let bytes = region.bytes(0..<byteCount).copied()
     return try body(try RecordView(bytes.rawSpan))
