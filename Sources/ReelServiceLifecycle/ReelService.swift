@@ -57,8 +57,8 @@ public struct ReelService: Service {
 
   /// Enforces retention until a graceful shutdown or a cancellation, then closes the recorder.
   ///
-  /// A retention that fails, as on a full disk, is tried again at the next interval; a recorder that
-  /// has failed for good is reported by the close.
+  /// A retention that fails, as on a full disk, is tried again at the next interval; a recorder
+  /// that has failed for good is reported by the close.
   ///
   /// - Throws: What ``Recorder/close()`` throws, or ``CloseDeadlineExceeded``.
   public func run() async throws {

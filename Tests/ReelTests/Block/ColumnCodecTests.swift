@@ -158,7 +158,9 @@ import Testing
       for length in 0..<whole.count { decodeAll(Array(whole[..<length]), encoding) }
       for _ in 0..<400 {
         var bytes = whole
-        for _ in 0...random.below(4) { bytes[random.below(bytes.count)] = random.pick([0, 1, 0x7F, 0x80, 0xFF]) }
+        for _ in 0...random.below(4) {
+          bytes[random.below(bytes.count)] = random.pick([0, 1, 0x7F, 0x80, 0xFF])
+        }
         decodeAll(bytes, encoding)
       }
     }

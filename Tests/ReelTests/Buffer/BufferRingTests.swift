@@ -29,7 +29,8 @@ import Testing
       var offset = 0
       for (event, size) in zip(events, sizes) {
         var writer = buffer.writer(
-          place, recordOffset: offset, byteCount: size, timestamp: event.timestamp?.nanoseconds ?? 0)
+          place, recordOffset: offset, byteCount: size, timestamp: event.timestamp?.nanoseconds ?? 0
+        )
         event.write(to: &writer, rules: rules)
         offset += size
       }

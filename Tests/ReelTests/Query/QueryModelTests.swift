@@ -3,8 +3,8 @@ import Testing
 @testable import Reel
 @testable import ReelTestSupport
 
-/// Every query gives what a plain array gives: random events in several small recordings, in blocks,
-/// in segments and in the buffer at once, and random queries of up to three conditions.
+/// Every query gives what a plain array gives: random events in several small recordings, in
+/// blocks, in segments and in the buffer at once, and random queries of up to three conditions.
 @Suite struct QueryModelTests {
   /// A recording with tiny blocks, whose newest events are still in the buffer, and its model.
   private static func with(

@@ -14,7 +14,8 @@ import Testing
           group.addTask {
             for number in 0..<60 {
               let event = Event(
-                id: EventID("\(writer)/\(number)"), timestamp: Timestamp(nanoseconds: Int64(number)),
+                id: EventID("\(writer)/\(number)"),
+                timestamp: Timestamp(nanoseconds: Int64(number)),
                 process: "\(writer)")
               if number % 10 == 0 {
                 try recorder.append(contentsOf: [event])

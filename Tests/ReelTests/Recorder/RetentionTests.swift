@@ -18,7 +18,9 @@ import Testing
           let recorder = try Recorder(path: path, configuration: configuration)
           try recorder.append(random.events(150), to: &model)
           let moment = Timestamp(nanoseconds: Int64(random.random.below(300)) - 100)
-          #expect(try recorder.recording.eventCount(before: moment) == model.events.filter { $0.timestamp ?? 0 < moment }.count)
+          #expect(
+            try recorder.recording.eventCount(before: moment)
+              == model.events.filter { $0.timestamp ?? 0 < moment }.count)
           let removed = try recorder.removeEvents(before: moment)
           #expect(removed == model.removeEvents(before: moment), "seed \(seed)")
           try recorder.append(random.events(20), to: &model)
@@ -69,7 +71,9 @@ import Testing
       let recording = try Recording(path: path)
       let events = try recording.events(limit: nil).events
       #expect(events.last?.id == "event-3000")
-      #expect(events.map(\.timestamp) == (3001 - events.count...3000).map { Timestamp(nanoseconds: Int64($0)) })
+      #expect(
+        events.map(\.timestamp)
+          == (3001 - events.count...3000).map { Timestamp(nanoseconds: Int64($0)) })
       let statistics = try recording.statistics()
       #expect(statistics.removedEventCount == 3000 - events.count)
       #expect(try recording.events().completeness.removedEventCount > 0)

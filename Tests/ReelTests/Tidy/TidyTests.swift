@@ -43,7 +43,9 @@ import Testing
         let indent = line.prefix { $0 == " " }.count
         if start == nil, line.hasSuffix("{"), line.contains("func ") || line.contains(" init(") {
           start = (number, indent)
-        } else if let open = start, indent == open.indent, line.hasPrefix(String(repeating: " ", count: indent) + "}") {
+        } else if let open = start, indent == open.indent,
+          line.hasPrefix(String(repeating: " ", count: indent) + "}")
+        {
           if number - open.line + 1 > 70 {
             Issue.record("\(file.path):\(open.line + 1) has \(number - open.line + 1) lines")
           }
@@ -88,7 +90,8 @@ import Testing
     }
     #expect(ColumnEncoding(rawValue: 6) == nil, "an encoding that the page does not name")
     let records: [(ControlRecord, String)] = [
-      (.runEnd(wall: 0, monotonic: 0), "run end"), (.gap(Gap(eventCount: 0, from: 0, to: 0)), "gap"),
+      (.runEnd(wall: 0, monotonic: 0), "run end"),
+      (.gap(Gap(eventCount: 0, from: 0, to: 0)), "gap"),
       (.cut(Cut(before: nil, sequence: 0)), "cut"), (.drop(Drop(below: 0, eventCount: 0)), "drop"),
       (.syncMark(watermark: 0), "sync mark"), (.configuration([]), "configuration"),
     ]
