@@ -1,9 +1,9 @@
 /// The one writer of a recording.
 ///
 /// An event's way: ``append(_:)-(Event)`` encodes it into the write-ahead buffer (`Append/`,
-/// `Buffer/`), the flusher turns records into blocks (`Append/Flusher.swift`, `Block/`), blocks go to
-/// the active segment (`Segment/`), which is sealed with its indexes (`Index/`), and retention drops
-/// the oldest (`Retention/`). Opening recovers what an earlier run left (`Recovery/`).
+/// `Buffer/`), the flusher turns records into blocks (`Append/Flusher.swift`, `Block/`), blocks go
+/// to the active segment (`Segment/`), which is sealed with its indexes (`Index/`), and retention
+/// drops the oldest (`Retention/`). Opening recovers what an earlier run left (`Recovery/`).
 ///
 /// Any number of threads may use a recorder. It must be closed: ``close()`` is what removes the
 /// buffer; without it the next opening recovers.

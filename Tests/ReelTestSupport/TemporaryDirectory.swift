@@ -20,6 +20,10 @@ func withTemporaryDirectory(
   let directory = try TemporaryDirectory()
   defer { directory.remove() }
   try await body(directory.path)
+  // What a task has left behind may need a moment to let go.
+  for _ in 0..<2000 where !directory.openFiles.isEmpty {
+    try await Task.sleep(for: .milliseconds(1))
+  }
   directory.expectNothingOpen(sourceLocation)
 }
 

@@ -14,8 +14,8 @@ struct DropCommand: ParsableCommand {
 
       --before and --keep-events are exact at once for every query; room on the disk comes back by \
       whole segments. --keep-bytes drops whole segments, the oldest first, and never the newest. \
-      What is removed cannot be brought back. A recording that somebody writes to is refused: there \
-      the recorder removes, as its --max-events, --max-bytes and --max-age say.
+      What is removed cannot be brought back. A recording that somebody writes to is refused: \
+      there the recorder removes, as its --max-events, --max-bytes and --max-age say.
       """)
 
   @Argument(help: "The folder of a recording.")

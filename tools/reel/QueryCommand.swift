@@ -15,9 +15,9 @@ struct QueryCommand: ParsableCommand {
         reel query trace/ --by kind
         reel query trace/ --all --json | reel record copy/
 
-      At most 1,000 events are printed unless --limit or --all says otherwise; when there are more, \
-      a message names the cursor to go on --after. With --json an event is a line in the very \
-      fields that `reel record` reads, so a recording goes out and in again without loss; \
+      At most 1,000 events are printed unless --limit or --all says otherwise; when there are \
+      more, a message names the cursor to go on --after. With --json an event is a line in the \
+      very fields that `reel record` reads, so a recording goes out and in again without loss; \
       --by prints {"value":…,"count":…} and --count {"count":…}.
       """)
 

@@ -81,7 +81,8 @@ struct ReplayCommand: ParsableCommand {
     try status.finish()
   }
 
-  /// When, on the monotonic clock, an event is due: from the start on, so that delays do not add up.
+  /// When, on the monotonic clock, an event is due: from the start on, so that delays do not add
+  /// up.
   private static func deadline(
     _ timestamp: Int64, _ start: (clock: Int64, first: Int64), _ factor: Double
   ) -> Int64 {

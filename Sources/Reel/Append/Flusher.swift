@@ -182,8 +182,8 @@ final class Flusher: Sendable {
       configuration.maximumEventCount != nil || configuration.maximumByteCount != nil
     }
 
-    /// Takes about a step's worth of records, writing each block as it fills, or fewer when there are
-    /// segments to drop.
+    /// Takes about a step's worth of records, writing each block as it fills, or fewer when there
+    /// are segments to drop.
     private func drainStep(to target: Int) throws(ReelError) {
       let end = min(target, drained.offset + Flusher.stepByteCount)
       var failure: ReelError?

@@ -8,8 +8,8 @@ struct SyncTask: Sendable {
 
   /// Syncs.
   ///
-  /// - Throws: ``ReelError/poisoned(by:)``, also for a full disk: after a failed sync the kernel may
-  ///   call pages clean that never reached the disk, so it is never tried again.
+  /// - Throws: ``ReelError/poisoned(by:)``, also for a full disk: after a failed sync the kernel
+  ///   may call pages clean that never reached the disk, so it is never tried again.
   func run() throws(ReelError) {
     do throws(ReelError) {
       for file in files { try file.sync() }

@@ -37,8 +37,8 @@ struct BlockBuilder {
 
   /// Bytes of a record in the buffer that are not counted as raw: its fixed header but 24.
   private static let uncountedByteCount = Record.headerByteCount - 24
-  /// Texts remembered from block to block before they are all forgotten, so that columns of ever new
-  /// texts stay bounded.
+  /// Texts remembered from block to block before they are all forgotten, so that columns of ever
+  /// new texts stay bounded.
   private static let maximumSymbolCount = 100_000
   private static let maximumSymbolByteCount = 4 << 20
 
@@ -217,8 +217,8 @@ extension BlockBuilder {
     return BlockColumns(header: header, attributes: bytes, payloads: payloads)
   }
 
-  /// Appends all columns in the order in which queries want them: what is filtered by first, so that
-  /// a partial decoding can stop early, identifiers last.
+  /// Appends all columns in the order in which queries want them: what is filtered by first, so
+  /// that a partial decoding can stop early, identifiers last.
   private mutating func encodeColumns(to bytes: inout [UInt8], columns: inout [ColumnEntry]) {
     func add(_ id: ColumnID, _ encoding: UInt8, from start: Int) {
       columns.append(ColumnEntry(id: id, encoding: encoding, byteCount: bytes.count - start))

@@ -4,8 +4,8 @@
 /// Source: lz4_Frame_format.md, version 1.6.x; format-spec.md, "Data frames".
 ///
 /// A frame is: magic (u32), FLG, BD and HC (u8 each), then blocks, each a length (u32, top bit set
-/// when stored uncompressed), its bytes and their XXH32, then a zero length. Blocks are independent;
-/// a frame of more than 4 MiB has several, all but the last of 4 MiB.
+/// when stored uncompressed), its bytes and their XXH32, then a zero length. Blocks are
+/// independent; a frame of more than 4 MiB has several, all but the last of 4 MiB.
 enum LZ4Frame {
   static let magic: UInt32 = 0x184D_2204
   /// The first of the sixteen magic numbers of skippable frames; Reel uses the one below.

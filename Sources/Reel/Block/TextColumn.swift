@@ -79,8 +79,8 @@ struct TextColumnBuilder {
 
 /// A decoded column of texts.
 ///
-/// Everything lies in one region, so that handing a column out counts one reference: first the codes
-/// of the rows (u16), then where each text begins (u32) and the last ends, then the texts.
+/// Everything lies in one region, so that handing a column out counts one reference: first the
+/// codes of the rows (u16), then where each text begins (u32) and the last ends, then the texts.
 struct TextColumn: Sendable {
   private let region: Region
   private let offsetsStart: Int
@@ -162,7 +162,8 @@ struct TextColumn: Sendable {
   }
 }
 
-/// A sorted, front-coded dictionary as a block and a posting index have it, texts put together again.
+/// A sorted, front-coded dictionary as a block and a posting index have it, texts put together
+/// again.
 struct TextDictionary {
   /// The texts one after the other.
   private(set) var bytes: [UInt8] = []
@@ -195,8 +196,8 @@ struct TextDictionary {
   }
 }
 
-/// Whether the text that shares `shared` bytes with `previous` and goes on with `rest` comes after it
-/// in strict order of bytes, as sorted, front-coded dictionaries must.
+/// Whether the text that shares `shared` bytes with `previous` and goes on with `rest` comes after
+/// it in strict order of bytes, as sorted, front-coded dictionaries must.
 func isAfter(_ rest: RawSpan, shared: Int, previous: ArraySlice<UInt8>) -> Bool {
   guard rest.byteCount > 0 else { return false }
   return shared == previous.count || rest.byte(at: 0) > previous[previous.startIndex + shared]

@@ -87,8 +87,8 @@ struct BufferHeader: Hashable, Sendable {
   }
 }
 
-/// One use of the ring from front to back, with the salt that its frames' checksums include: what an
-/// earlier lap left behind cannot pass for this one's.
+/// One use of the ring from front to back, with the salt that its frames' checksums include: what
+/// an earlier lap left behind cannot pass for this one's.
 struct BufferLap: Hashable, Sendable {
   static let byteCount = 32
 

@@ -1,9 +1,9 @@
-/// Where an event first lives: a ring of frames in a file, mapped (durability `process`) or mirrored
-/// in memory and written by group commit (`disk`).
+/// Where an event first lives: a ring of frames in a file, mapped (durability `process`) or
+/// mirrored in memory and written by group commit (`disk`).
 ///
-/// Offsets are counted through all laps: a frame at `offset` lies `offset % capacity` bytes into the
-/// ring. The owner's lock guards everything here but ``records(from:to:_:)``, which reads frames
-/// that nobody changes until they are released.
+/// Offsets are counted through all laps: a frame at `offset` lies `offset % capacity` bytes into
+/// the ring. The owner's lock guards everything here but ``records(from:to:_:)``, which reads
+/// frames that nobody changes until they are released.
 final class WriteAheadBuffer {
   let header: BufferHeader
   let file: any File
@@ -49,10 +49,10 @@ final class WriteAheadBuffer {
 
   /// Really allocates the file: a mapped hole would kill the program when the disk is full.
   ///
-  /// The page cache keeps the granularity in which a file was filled. Filled 4 KiB at a time, a sync
-  /// writes back just the pages in use, but an 8 MiB file takes 7 ms to make; in pieces of 1 MiB it
-  /// takes 1.6 ms, but each page first written after a sync then costs 6 µs. Where every commit
-  /// syncs, the former; else pieces of 64 KiB.
+  /// The page cache keeps the granularity in which a file was filled. Filled 4 KiB at a time, a
+  /// sync writes back just the pages in use, but an 8 MiB file takes 7 ms to make; in pieces of 1
+  /// MiB it takes 1.6 ms, but each page first written after a sync then costs 6 µs. Where every
+  /// commit syncs, the former; else pieces of 64 KiB.
   private static func prepare(
     _ file: any File, total: Int, header: BufferHeader, lap: BufferLap, progress: BufferProgress
   ) throws(ReelError) -> Region {
@@ -84,7 +84,8 @@ final class WriteAheadBuffer {
   /// lie.
   var maximumFrameByteCount: Int { capacity / 2 - Self.controlByteCount }
 
-  /// Room that events leave to control records: the flusher, who makes room, must never wait for it.
+  /// Room that events leave to control records: the flusher, who makes room, must never wait for
+  /// it.
   private static let controlByteCount = 4096
 
   /// Finds room for a frame of `byteCount` bytes of records.

@@ -72,8 +72,8 @@ enum ControlRecord: Hashable, Sendable {
 public struct Run: Hashable, Sendable {
   /// How a run ended.
   public enum End: UInt8, Sendable {
-    /// It has not, as far as the recording tells: it is going on, or nobody has opened the recording
-    /// for writing since the program died.
+    /// It has not, as far as the recording tells: it is going on, or nobody has opened the
+    /// recording for writing since the program died.
     case open = 0
     /// The recorder was closed.
     case closed = 1

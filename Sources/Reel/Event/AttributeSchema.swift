@@ -1,8 +1,9 @@
 /// The declared attributes of a recording, and the bytes of their values.
 ///
 /// An event's section is a varint count, then for each attribute in order of its index: the index
-/// (u8), the byte count (varint) and the value. A value is `00` and the bytes of one value, or `01`,
-/// a varint count and that many length-prefixed values. Normative: format-spec.md, "Attributes".
+/// (u8), the byte count (varint) and the value. A value is `00` and the bytes of one value, or
+/// `01`, a varint count and that many length-prefixed values. Normative: format-spec.md,
+/// "Attributes".
 struct AttributeSchema: Hashable, Sendable {
   private(set) var declarations: [AttributeDeclaration] = []
 

@@ -1,7 +1,7 @@
 /// An event given as bytes, for callers that have no `String`s to give: parsers, foreign runtimes.
 ///
-/// One encoder is used again and again: ``clear()``, set what the event has, append it. Texts must be
-/// UTF-8; the first that is not makes the append fail. After the first events no call allocates.
+/// One encoder is used again and again: ``clear()``, set what the event has, append it. Texts must
+/// be UTF-8; the first that is not makes the append fail. After the first events no call allocates.
 public struct EventEncoder: ~Copyable {
   /// The fields that are given as bytes.
   public enum Field: Int, Sendable, CaseIterable {

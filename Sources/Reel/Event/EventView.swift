@@ -119,8 +119,8 @@ public struct EventView: Sendable {
     return try body(column.text(code: code))
   }
 
-  /// Calls `body` with the bytes of the caller's id in place, or with nothing for one that the store
-  /// gave, which is ``id``.
+  /// Calls `body` with the bytes of the caller's id in place, or with nothing for one that the
+  /// store gave, which is ``id``.
   public func withIDBytes<R, E: Error>(_ body: (RawSpan?) throws(E) -> R) throws(E) -> R {
     guard let ids = block.ids, ids.hasValue(row) else { return try body(nil) }
     return try body(ids.bytes(row))

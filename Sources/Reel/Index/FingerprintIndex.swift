@@ -1,9 +1,9 @@
 /// An index that answers "which blocks may have this key" from 16 bits of each key's hash: for ids,
 /// and for columns whose keys are too many to be listed.
 ///
-/// Keys are spread over buckets of 16 on average by the upper half of their hash; a bucket lists the
-/// low 16 bits of each and the ordinal of its block, bit-packed. That is 3.2 bytes a key, and one
-/// look-up in 4,000 names a block in vain. Normative: format-spec.md, "Fingerprint indexes".
+/// Keys are spread over buckets of 16 on average by the upper half of their hash; a bucket lists
+/// the low 16 bits of each and the ordinal of its block, bit-packed. That is 3.2 bytes a key, and
+/// one look-up in 4,000 names a block in vain. Normative: format-spec.md, "Fingerprint indexes".
 ///
 /// | field        | size            |                                                  |
 /// | :----------- | :-------------- | :----------------------------------------------- |

@@ -112,8 +112,8 @@ struct Candidates {
     for index in found.indices where !isCovered[index] { found[index] = true }
   }
 
-  /// Which blocks the index parts of a segment cover: a checkpoint writes all columns' parts over the
-  /// same blocks, so a column without a part has no value there.
+  /// Which blocks the index parts of a segment cover: a checkpoint writes all columns' parts over
+  /// the same blocks, so a column without a part has no value there.
   private static func indexedBlocks(_ directory: Directory) -> [Bool] {
     var isCovered = [Bool](repeating: false, count: directory.blocks.count)
     for part in directory.indexes {

@@ -1,9 +1,9 @@
 /// Answers a query event by event, in order, in bounded memory.
 ///
 /// It is a merge that opens what it needs when it needs it: segments become blocks, blocks become
-/// matching rows, and whatever comes first in the order is taken next. So a query with a limit reads
-/// little, and one without streams. Where so many blocks overlap in time that their rows cannot be
-/// held at once, as in shuffled input, it goes over the candidates in several passes
+/// matching rows, and whatever comes first in the order is taken next. So a query with a limit
+/// reads little, and one without streams. Where so many blocks overlap in time that their rows
+/// cannot be held at once, as in shuffled input, it goes over the candidates in several passes
 /// (`PassMerge`). A cursor belongs to one task; the recording may be written to meanwhile, and the
 /// answer is that of the moment when the cursor was made.
 public final class EventCursor {

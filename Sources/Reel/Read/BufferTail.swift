@@ -1,5 +1,5 @@
-/// The content of a write-ahead buffer as blocks in memory, kept up to date step by step: so a query
-/// filters and merges what is not in a segment yet as it does everything else.
+/// The content of a write-ahead buffer as blocks in memory, kept up to date step by step: so a
+/// query filters and merges what is not in a segment yet as it does everything else.
 struct BufferTail {
   let name: String
   private let file: any File

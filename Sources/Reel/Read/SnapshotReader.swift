@@ -1,9 +1,10 @@
 /// Keeps a snapshot of a recording up to date from its files, without ever writing to them.
 ///
-/// While a writer goes on, a refresh reads in this order: the buffer's progress, the buffer's frames,
-/// the segments, the progress again. Blocks are written before the buffer's room is released, so
-/// what has left the buffer is found in the segments, and sequence numbers must join; where they do
-/// not, the reading is made again. Normative: format-spec.md, "Reading a live recording".
+/// While a writer goes on, a refresh reads in this order: the buffer's progress, the buffer's
+/// frames, the segments, the progress again. Blocks are written before the buffer's room is
+/// released, so what has left the buffer is found in the segments, and sequence numbers must join;
+/// where they do not, the reading is made again. Normative: format-spec.md, "Reading a live
+/// recording".
 struct SnapshotReader {
   private let folder: any Folder
   private let clock: any Clock
@@ -75,8 +76,8 @@ struct SnapshotReader {
     guard let after = try tail.progress() else { return false }
     let next = snapshot.segments.last?.summary.nextSequence ?? 1
     if progress.nextSequence > next {
-      // The segments end before the buffer begins: a segment has come since the folder was listed, or
-      // this is a copy made while recording, which nobody will complete.
+      // The segments end before the buffer begins: a segment has come since the folder was listed,
+      // or this is a copy made while recording, which nobody will complete.
       if !acceptsGap || after != progress && !isLastAttempt {
         listed = nil
         return false

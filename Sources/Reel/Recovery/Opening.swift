@@ -28,10 +28,10 @@ struct Opening {
 
   /// Recovers, under the writer's lock.
   ///
-  /// - Returns: The appender that the new run goes on with, its next sequence number being the first
-  ///   that was never given.
-  /// - Complexity: One read a segment, one a block of the active segment behind its last checkpoint,
-  ///   and the buffer.
+  /// - Returns: The appender that the new run goes on with, its next sequence number being the
+  ///   first that was never given.
+  /// - Complexity: One read a segment, one a block of the active segment behind its last
+  ///   checkpoint, and the buffer.
   mutating func recover() throws(ReelError) -> SegmentAppender {
     for name in files.leftovers { try folder.unlink(name) }
     for sequence in files.buffers { try takeProgress(sequence) }
@@ -284,8 +284,8 @@ struct Opening {
 public struct RecoveryReport: Hashable, Sendable {
   /// Records that an earlier run had left in its write-ahead buffer and that are in blocks now.
   public internal(set) var recoveredRecordCount: UInt64 = 0
-  /// Torn tails that were cut off: bytes that no append had acknowledged, or whose records were still
-  /// in the buffer.
+  /// Torn tails that were cut off: bytes that no append had acknowledged, or whose records were
+  /// still in the buffer.
   public internal(set) var truncated: [Corruption] = []
   /// Bytes that fail a check and were left as they are.
   public internal(set) var damages: [Corruption] = []

@@ -5,8 +5,8 @@ extension Recorder {
   /// are kept, however old. Space comes back by whole segments.
   ///
   /// - Returns: How many events were removed.
-  /// - Throws: ``ReelError/limitExceeded(what:found:limit:)`` when more than 512 cuts hide events of
-  ///   segments that are still there; ``ReelError/io(_:)``, ``ReelError/closed``,
+  /// - Throws: ``ReelError/limitExceeded(what:found:limit:)`` when more than 512 cuts hide events
+  ///   of segments that are still there; ``ReelError/io(_:)``, ``ReelError/closed``,
   ///   ``ReelError/poisoned(by:)``. Nothing is then removed.
   /// - Complexity: One look at each segment, and the blocks that the moment lies within.
   @discardableResult

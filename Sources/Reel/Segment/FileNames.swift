@@ -2,7 +2,8 @@
 enum FileName {
   static let segmentSuffix = ".segment"
   static let bufferSuffix = ".buffer"
-  /// Held locked by the one writer; never unlinked, because a lock on a removed file excludes nobody.
+  /// Held locked by the one writer; never unlinked, because a lock on a removed file excludes
+  /// nobody.
   static let lock = "writer.lock"
   static let documents = "documents"
   static let documentSuffix = ".document"

@@ -1,7 +1,8 @@
 /// Turns records into blocks and blocks into segments; the flusher and recovery both drive it, so a
 /// record takes one way to disk whether or not a crash came between.
 ///
-/// When a write fails for lack of room nothing is lost: the block is kept and ``retry()`` writes it.
+/// When a write fails for lack of room nothing is lost: the block is kept and ``retry()`` writes
+/// it.
 struct SegmentAppender {
   let folder: any Folder
   let recording: RecordingID

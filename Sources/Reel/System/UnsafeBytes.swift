@@ -1,7 +1,8 @@
 // Every unaligned load, store and copy of Reel, and the one owner of raw memory. Other files use
 // these operations and stay free of pointers; each line here says why it is safe.
 
-/// A fixed stretch of zeroed memory with one address for its whole life: the heap's, or a mapping's.
+/// A fixed stretch of zeroed memory with one address for its whole life: the heap's, or a
+/// mapping's.
 ///
 /// The write-ahead buffer lives in one. Several threads may touch it; whoever writes a byte range
 /// holds the lock that the owner of the region names.

@@ -81,7 +81,8 @@ struct EventFieldTable {
     }
   }
 
-  /// The name in JSON of the attribute `name`: the same, unless it would be taken for another field.
+  /// The name in JSON of the attribute `name`: the same, unless it would be taken for another
+  /// field.
   ///
   /// Names that start with the prefix get it once more, so that no two attributes share a name.
   static func key(ofAttribute name: String) -> String {

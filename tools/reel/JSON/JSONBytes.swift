@@ -39,7 +39,8 @@ extension RawSpan {
   }
 
   /// The offset of the first byte from `start` on that does not stand for itself in a JSON string
-  /// (a quote, a backslash, a control character) or is not ASCII; the byte count when there is none.
+  /// (a quote, a backslash, a control character) or is not ASCII; the byte count when there is
+  /// none.
   @inline(__always)
   func endOfPlainText(from start: Int) -> Int {
     var offset = start

@@ -27,9 +27,9 @@ enum TimestampText {
 
   /// The nanoseconds that `text` names.
   ///
-  /// - Parameter text: A whole number of nanoseconds; or `YYYY-MM-DD`, which is its midnight in UTC;
-  ///   or that, `T`, `t` or a space, `hh:mm`, optionally `:ss` and a fraction of up to nine digits,
-  ///   and `Z`, `z`, `±hh:mm`, `±hhmm`, `±hh` or nothing, which is UTC.
+  /// - Parameter text: A whole number of nanoseconds; or `YYYY-MM-DD`, which is its midnight in
+  ///   UTC; or that, `T`, `t` or a space, `hh:mm`, optionally `:ss` and a fraction of up to nine
+  ///   digits, and `Z`, `z`, `±hh:mm`, `±hhmm`, `±hh` or nothing, which is UTC.
   /// - Returns: Any Int64, negative before 1970.
   /// - Throws: ``Fault``, which says what is wrong with the text.
   static func nanoseconds(_ text: String) throws(Fault) -> Int64 {
