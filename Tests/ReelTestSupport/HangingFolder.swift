@@ -27,6 +27,17 @@ final class HangingFolder: Folder {
       condition.unlock()
     }
 
+    private let isFull = Counter()
+
+    /// Whether writes find no room on the disk.
+    func set(isFull: Bool) { self.isFull.value = isFull ? 1 : 0 }
+
+    func checkRoom(_ path: String) throws(ReelError) {
+      if isFull.value == 1, path.contains(".segment") {
+        throw .io(IOFailure(operation: "pwrite", path: path, code: ErrorNumber.noSpace))
+      }
+    }
+
     var syncCount: Int { state.withLock { $0.syncs } }
   }
 
@@ -45,6 +56,9 @@ final class HangingFolder: Folder {
 
   /// Lets everything go on that waits.
   func resume() { gate.set(isClosed: false) }
+
+  /// Segments find no room, or find it again.
+  func fill(_ isFull: Bool) { gate.set(isFull: isFull) }
 
   /// How often a file was synced.
   var syncCount: Int { gate.syncCount }
@@ -83,6 +97,7 @@ private final class HangingFile: File {
   }
   func write(_ bytes: RawSpan, at offset: Int) throws(ReelError) {
     gate.pass(isSync: false)
+    try gate.checkRoom(path)
     try file.write(bytes, at: offset)
   }
   func sync() throws(ReelError) {

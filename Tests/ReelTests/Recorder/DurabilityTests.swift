@@ -81,4 +81,27 @@ import Testing
       #expect(try Recording(path: path).count() == 1500)
     }
   }
+
+  @Test func aBatchThatAFullDiskInterruptsIsKeptWhole() async throws {
+    try await withTemporaryDirectory { path in
+      let folder = HangingFolder(try POSIXFolder(path: path, create: true))
+      let recorder = try Recorder(folder: folder, configuration: .tiny)
+      for round in 0..<6 {
+        folder.fill(true)
+        let writer = Task.detached {
+          // Many blocks each: the disk is full in the middle of one.
+          for batch in 0..<4 {
+            let first = 600 * round + 150 * batch + 1
+            try recorder.append(contentsOf: (first..<first + 150).map(numbered))
+          }
+        }
+        while recorder.status.stall == nil { await Task.yield() }
+        folder.fill(false)
+        try await writer.value
+      }
+      try recorder.close()
+      let events = try Recording(path: path).events(limit: nil).events
+      #expect(events.compactMap { $0.timestamp?.nanoseconds } == Array(1...3600))
+    }
+  }
 }
