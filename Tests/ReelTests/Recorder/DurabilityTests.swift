@@ -70,7 +70,7 @@ import Testing
       let folder = HangingFolder(try POSIXFolder(path: path, create: true))
       let recorder = try Recorder(folder: folder, configuration: .tiny)
       folder.hang()
-      let writer = Task.detached {
+      let writer = onThread {
         for number in 1...1500 { try recorder.append(numbered(number)) }
       }
       // Half of them fit into the buffer: the writer waits until the disk answers.
@@ -88,7 +88,7 @@ import Testing
       let recorder = try Recorder(folder: folder, configuration: .tiny)
       for round in 0..<6 {
         folder.fill(true)
-        let writer = Task.detached {
+        let writer = onThread {
           // Many blocks each: the disk is full in the middle of one.
           for batch in 0..<4 {
             let first = 600 * round + 150 * batch + 1
