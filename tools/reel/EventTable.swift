@@ -34,7 +34,8 @@ struct EventTable {
     var time: [UInt8] = []
     TimestampText.append(view.timestamp.nanoseconds, to: &time)
     let cells = [
-      String(decoding: time[11..<(time.count - 1)], as: UTF8.self), event.kind ?? "", Self.processes(event),
+      String(decoding: time[11..<(time.count - 1)], as: UTF8.self), event.kind ?? "",
+      Self.processes(event),
       event.function.map(Self.name) ?? "", event.correlationID ?? "",
       event.id.map(\.description) ?? "", data(event),
     ]
