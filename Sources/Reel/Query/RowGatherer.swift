@@ -1,5 +1,5 @@
-/// Keeps copies of rows' records, for merges that cannot keep the blocks open, and gives them out in
-/// order as rows of small blocks in memory.
+/// Keeps copies of rows' records, for merges that cannot keep the blocks open, and gives them out
+/// in order as rows of small blocks in memory.
 struct RowGatherer {
   /// Where a record lies; none for a row that could not be read.
   private struct Place {
