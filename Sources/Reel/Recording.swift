@@ -8,7 +8,8 @@
 public final class Recording: Sendable {
   /// The folder, or the lone segment file.
   public let path: String
-  private let folder: any Folder
+  /// The recording's folder; nothing when it is a lone segment file.
+  let recordingFolder: (any Folder)?
   let cache: ReadCache
   private let lock = Lock()
   private nonisolated(unsafe) var source: Source
@@ -43,7 +44,7 @@ public final class Recording: Sendable {
     folder: any Folder, configuration: RecordingConfiguration = RecordingConfiguration(),
     clock: any Clock = SystemClock()
   ) throws(ReelError) {
-    self.folder = folder
+    recordingFolder = folder
     path = folder.path
     cache = ReadCache(folder: folder, configuration: configuration)
     var reader = SnapshotReader(folder: folder, clock: clock)
@@ -56,7 +57,8 @@ public final class Recording: Sendable {
     let cut = path.lastIndex(of: "/")
     let parent = cut.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let name = cut.map { String(path[path.index(after: $0)...]) } ?? path
-    folder = try POSIXFolder(path: parent, create: false)
+    let folder = try POSIXFolder(path: parent, create: false)
+    recordingFolder = nil
     cache = ReadCache(folder: folder, configuration: configuration)
     unsafe source = .segment(try Self.snapshot(of: folder, segment: name))
   }

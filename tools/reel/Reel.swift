@@ -35,7 +35,7 @@ struct ReelCommand: AsyncParsableCommand {
     version: "reel 0.1.0 (recording format 0)",
     subcommands: [
       RecordCommand.self, InfoCommand.self, QueryCommand.self, ReplayCommand.self,
-      DropCommand.self,
+      DropCommand.self, DumpCommand.self, VerifyCommand.self, DocumentCommand.self,
     ])
 
   static func main() async {

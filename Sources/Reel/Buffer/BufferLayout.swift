@@ -171,6 +171,11 @@ struct BufferProgress: Hashable, Sendable {
 
   /// The newer whole entry of a header page.
   static func newest(in page: RawSpan, runID: UInt64) -> BufferProgress? {
+    all(in: page, runID: runID).last
+  }
+
+  /// The whole entries of a header page, the newer last.
+  static func all(in page: RawSpan, runID: UInt64) -> [BufferProgress] {
     let entries = [256, 320].compactMap { offset -> BufferProgress? in
       let checksum = page.integer(at: offset + 48, as: UInt64.self)
       guard checksum == Checksum.xxh3(page.extracting(offset..<(offset + 48)), seed: runID) else {
@@ -189,7 +194,7 @@ struct BufferProgress: Hashable, Sendable {
         && entry.watermark <= Limits.sequenceNumber
       return isPossible ? entry : nil
     }
-    return entries.max { $0.counter < $1.counter }
+    return entries.sorted { $0.counter < $1.counter }
   }
 }
 

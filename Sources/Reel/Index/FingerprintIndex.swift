@@ -19,7 +19,7 @@ struct FingerprintIndex: Sendable {
   private static let bucketsPerStart = 64
 
   private let raw: [UInt8]
-  private let keyCount: Int
+  let keyCount: Int
   private let bucketCount: Int
   private let ordinalBits: Int
   private let blockCount: Int

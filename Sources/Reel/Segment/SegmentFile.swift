@@ -19,6 +19,12 @@ final class SegmentFile: Sendable {
       decoding: try file.read(at: 0, byteCount: SegmentHeader.byteCount), path: file.path)
   }
 
+  /// A segment whose header is known or was pieced together from damaged bytes.
+  init(file: any File, header: SegmentHeader) {
+    self.file = file
+    self.header = header
+  }
+
   /// The frame at `offset`, of at most `limit` bytes.
   /// - Throws: ``ReelError/corrupted(_:)`` when the bytes are not a whole, unharmed frame.
   func frame(at offset: Int, limit: Int) throws(ReelError) -> (frame: ReelFrame, byteCount: Int) {

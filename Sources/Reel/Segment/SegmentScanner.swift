@@ -68,7 +68,10 @@ struct SegmentScanner {
   consuming func scan() throws(ReelError) -> Result {
     while result.end < fileByteCount {
       guard let damage = try step() else { continue }
-      guard let next = try nextFrame(after: damage.bytes.lowerBound) else {
+      guard
+        let next = try Self.nextFrame(
+          in: segment, after: damage.bytes.lowerBound, limit: fileByteCount)
+      else {
         result.ending = .torn(
           Corruption(
             path: segment.path, bytes: damage.bytes.lowerBound..<fileByteCount,
@@ -173,14 +176,16 @@ struct SegmentScanner {
   ///
   /// A frame's checksum covers its offset and the file's salt, so nothing that a payload carries
   /// can be taken for one.
-  private func nextFrame(after offset: Int) throws(ReelError) -> Int? {
+  static func nextFrame(
+    in segment: SegmentFile, after offset: Int, limit fileByteCount: Int
+  ) throws(ReelError) -> Int? {
     var window = 64 << 10
     var start = offset + 1
     while start < fileByteCount {
       let bytes = try segment.file.read(
-        at: start, byteCount: min(window + Self.candidateByteCount, fileByteCount - start))
+        at: start, byteCount: min(window + candidateByteCount, fileByteCount - start))
       for position in 0..<min(window, bytes.count)
-      where Self.isCandidate(bytes.rawSpan, at: position) {
+      where isCandidate(bytes.rawSpan, at: position) {
         let place = start + position
         if let found = try? segment.frame(at: place, limit: fileByteCount - place),
           found.frame.type == .block || found.frame.type == .trailer

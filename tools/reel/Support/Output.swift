@@ -1,3 +1,5 @@
+import ArgumentParser
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -126,4 +128,22 @@ func terminalColumnCount() -> Int? {
     return Int(size.ws_col)
   }
   return 80
+}
+
+/// The next bytes of a descriptor, or nothing at its end.
+/// - Throws: The exit status of a failure, which has been reported.
+func readPiece(from descriptor: Int32) throws -> [UInt8]? {
+  var piece = [UInt8](repeating: 0, count: 64 << 10)
+  while true {
+    // Safe: `read` writes at most as many bytes as the array has.
+    let count = unsafe piece.withUnsafeMutableBytes { buffer in
+      unsafe read(descriptor, buffer.baseAddress, buffer.count)
+    }
+    if count > 0 { return Array(piece[..<count]) }
+    if count == 0 { return nil }
+    if errno != EINTR {
+      Console.error("reading the input failed: \(systemMessage(errno))")
+      throw ExitCode(ExitStatus.failure.rawValue)
+    }
+  }
 }

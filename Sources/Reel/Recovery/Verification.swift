@@ -1,0 +1,184 @@
+/// One fault that ``Recording/verify(_:)`` found.
+public struct VerificationFinding: Hashable, Sendable {
+  /// How bad it is.
+  public enum Severity: String, Sendable {
+    /// Events are lost, or wrong answers were possible had the bytes been believed.
+    case damage
+    /// Derived content that is passed over and can be built again.
+    case warning
+    /// Something that does not belong here and does no harm.
+    case note
+  }
+
+  /// How bad it is.
+  public let severity: Severity
+  /// Where it is and what is wrong.
+  public let corruption: Corruption
+}
+
+/// What a verification went through.
+public struct VerificationReport: Hashable, Sendable {
+  /// Segments read.
+  public internal(set) var segmentCount = 0
+  /// Blocks decoded whole.
+  public internal(set) var blockCount = 0
+  /// Events in them.
+  public internal(set) var eventCount = 0
+  /// Bytes read.
+  public internal(set) var byteCount = 0
+  /// Findings that are damage.
+  public internal(set) var damageCount = 0
+  /// Findings of any severity.
+  public internal(set) var findingCount = 0
+
+  /// Whether nothing is damaged.
+  public var isSound: Bool { damageCount == 0 }
+}
+
+extension Recording {
+  /// Reads every byte of the recording as it is at this moment and reports every fault, not just the
+  /// first; also while a recorder writes to it: what it is writing is not looked at, and a segment
+  /// that it drops meanwhile is no fault.
+  ///
+  /// Each frame's checksum is computed and each block decoded; directories and trailers are held
+  /// against the blocks, indexes against such as are built anew from them, and sequence numbers must
+  /// join from segment to segment.
+  ///
+  /// - Parameter report: Called with each fault as it is found.
+  /// - Returns: What was gone through.
+  /// - Throws: ``ReelError/io(_:)``, ``ReelError/closed``.
+  /// - Complexity: O(bytes), in the memory of one segment's indexes.
+  public func verify(
+    _ report: (VerificationFinding) -> Void
+  ) throws(ReelError) -> VerificationReport {
+    let snapshot = try snapshot()
+    var verification = Verification(snapshot: snapshot, cache: cache)
+    for segment in snapshot.segments { try verification.verify(segment, report) }
+    for range in snapshot.missing {
+      let corruption = Corruption(
+        path: path, bytes: 0..<0, sequenceNumbers: range,
+        reason: "no file holds these sequence numbers")
+      verification.add(corruption, .damage, report)
+    }
+    if let folder = recordingFolder {
+      for name in RecordingFiles(try folder.list()).foreign {
+        let corruption = Corruption(
+          path: folder.path + "/" + name, bytes: 0..<0, reason: "not a file of a recording")
+        verification.add(corruption, .note, report)
+      }
+    }
+    for document in try documents(includingRemoved: true) {
+      for damage in document.newerDamages + (document.damage.map { [$0] } ?? []) {
+        verification.add(damage, .damage, report)
+      }
+    }
+    return verification.report
+  }
+}
+
+/// Goes through the segments of one snapshot.
+private struct Verification {
+  let snapshot: Snapshot
+  let cache: ReadCache
+  var report = VerificationReport()
+
+  mutating func add(
+    _ corruption: Corruption, _ severity: VerificationFinding.Severity,
+    _ tell: (VerificationFinding) -> Void
+  ) {
+    report.findingCount += 1
+    if severity == .damage { report.damageCount += 1 }
+    tell(VerificationFinding(severity: severity, corruption: corruption))
+  }
+
+  mutating func verify(
+    _ segment: ReadableSegment, _ tell: (VerificationFinding) -> Void
+  ) throws(ReelError) {
+    if case .unreadable(let corruption) = segment.form {
+      add(corruption, .damage, tell)
+      return
+    }
+    do throws(ReelError) {
+      let file = try cache.file(segment.firstSequence, name: segment.name)
+      let scan = try SegmentScanner(file, byteCount: segment.byteCount, check: .everything).scan()
+      report.segmentCount += 1
+      report.blockCount += scan.blocks.count
+      report.eventCount += Int(clamping: scan.summary.eventCount)
+      report.byteCount += segment.byteCount
+      for damage in scan.damages { add(damage, .damage, tell) }
+      if case .torn(let corruption) = scan.ending { add(corruption, .damage, tell) }
+      do throws(ReelError) {
+        _ = try file.state()
+      } catch .corrupted(let corruption) {
+        add(corruption, .damage, tell)
+      }
+      try verifyDerived(segment, file, scan, tell)
+    } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
+      return  // dropped meanwhile
+    }
+  }
+
+  /// Holds the directory, the trailer and the indexes against the blocks.
+  private mutating func verifyDerived(
+    _ segment: ReadableSegment, _ file: SegmentFile, _ scan: SegmentScanner.Result,
+    _ tell: (VerificationFinding) -> Void
+  ) throws(ReelError) {
+    guard case .complete(let trailer) = segment.form else { return }
+    let place = trailer.directoryOffset..<(trailer.directoryOffset + trailer.directoryByteCount)
+    do throws(ReelError) {
+      let directory = try file.directory(trailer)
+      let isWhole = scan.damages.isEmpty && scan.ending == .clean
+      if isWhole, directory.blocks != scan.blocks {
+        throw file.corrupted(place, "the directory does not list the blocks that are there")
+      }
+      if isWhole, !agrees(trailer.summary, scan.summary) {
+        let end = segment.byteCount
+        throw file.corrupted(
+          (end - Trailer.byteCount)..<end, "the trailer's sums are not those of the blocks")
+      }
+      if isWhole { try verifyIndexes(file, directory, tell) }
+    } catch .corrupted(let corruption) {
+      add(corruption, .warning, tell)
+    }
+  }
+
+  private func agrees(_ a: SegmentSummary, _ b: SegmentSummary) -> Bool {
+    a.firstSequence == b.firstSequence && a.recordCount == b.recordCount
+      && a.eventCount == b.eventCount && a.minimumTimestamp == b.minimumTimestamp
+      && a.maximumTimestamp == b.maximumTimestamp
+  }
+
+  /// Builds the indexes of each checkpoint anew and compares.
+  private mutating func verifyIndexes(
+    _ file: SegmentFile, _ directory: Directory, _ tell: (VerificationFinding) -> Void
+  ) throws(ReelError) {
+    var start = 0
+    while let end = directory.indexes.first(where: { $0.blocks.lowerBound == start })?.blocks
+      .upperBound, end > start
+    {
+      var builder = IndexBuilder(
+        firstBlock: start, attributes: snapshot.control.attributes, seed: 0)
+      for entry in directory.blocks[start..<end] {
+        builder.add(try file.block(entry, wanted: IndexBuilder.wanted))
+      }
+      let rebuilt = builder.encode(state: LZ4.State())
+      for part in directory.indexes where part.blocks == start..<end && part.byteCount > 0 {
+        // An attribute whose declaration changed since has no index to be held against.
+        guard let expected = rebuilt.first(where: { $0.column == part.column }),
+          !expected.content.isEmpty
+        else { continue }
+        do throws(ReelError) {
+          let found = try file.frame(at: part.offset, limit: part.byteCount).frame
+          guard found.content == expected.content, part.form == expected.form else {
+            throw file.corrupted(
+              part.offset..<(part.offset + part.byteCount),
+              "the index of the column \(part.column.name) is not that of the blocks")
+          }
+        } catch .corrupted(let corruption) {
+          add(corruption, .warning, tell)
+        }
+      }
+      start = end
+    }
+  }
+}
