@@ -66,13 +66,11 @@ struct DocumentCommand: ParsableCommand {
     for info in try Recording(path: recording).documents(includingRemoved: removed) {
       if json {
         out.json { writer in
-          writer.object { writer in
-            writer.member("name", info.name)
-            writer.member("version", info.version)
-            writer.member("bytes", info.byteCount)
-            writer.member("removed", info.isRemoved)
-            writer.member("created_ns", info.created?.nanoseconds)
-          }
+          writer.member("name", info.name)
+          writer.member("version", info.version)
+          writer.member("bytes", info.byteCount)
+          writer.member("removed", info.isRemoved)
+          writer.member("created_ns", info.created?.nanoseconds)
         }
       } else {
         let state = info.isRemoved ? "removed" : Wording.bytes(info.byteCount)
@@ -98,10 +96,8 @@ struct DocumentCommand: ParsableCommand {
     guard json else { return }
     var out = Output()
     out.json { writer in
-      writer.object { writer in
-        writer.member("name", name)
-        writer.member("version", version)
-      }
+      writer.member("name", name)
+      writer.member("version", version)
     }
     out.flush()
   }

@@ -136,11 +136,9 @@ enum RecordLine {
       return
     }
     out.json { writer in
-      writer.object { writer in
-        write(record.content, to: &writer)
-        writer.member("sequence", record.sequenceNumber.rawValue)
-        writer.member("timestamp_ns", record.timestamp.nanoseconds)
-      }
+      write(record.content, to: &writer)
+      writer.member("sequence", record.sequenceNumber.rawValue)
+      writer.member("timestamp_ns", record.timestamp.nanoseconds)
     }
   }
 

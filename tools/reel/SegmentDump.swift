@@ -119,28 +119,26 @@ struct SegmentDump {
   private func writeParts(to out: inout Output) {
     for part in segment.parts {
       out.json { writer in
-        writer.object { writer in
-          writer.member("part", part.name)
-          writer.member("offset", part.offset)
-          writer.member("bytes", part.byteCount)
-          writer.member("damage", part.damage?.reason)
-          guard case .block(let block) = part.content else { return }
-          writer.member("block", block.ordinal)
-          writer.member("records", block.recordCount)
-          writer.member("events", block.eventCount)
-          writer.member("first_sequence", block.sequenceNumbers.lowerBound.rawValue)
-          writer.member("last_sequence", block.sequenceNumbers.upperBound.rawValue)
-          writer.member("from_ns", block.timestamps?.lowerBound.nanoseconds)
-          writer.member("to_ns", block.timestamps?.upperBound.nanoseconds)
-          writer.member("raw_bytes", block.rawByteCount)
-          writer.name("columns")
-          writer.array { writer in
-            for column in block.columns {
-              writer.object { writer in
-                writer.member("name", column.name)
-                writer.member("encoding", column.encoding)
-                writer.member("bytes", column.byteCount)
-              }
+        writer.member("part", part.name)
+        writer.member("offset", part.offset)
+        writer.member("bytes", part.byteCount)
+        writer.member("damage", part.damage?.reason)
+        guard case .block(let block) = part.content else { return }
+        writer.member("block", block.ordinal)
+        writer.member("records", block.recordCount)
+        writer.member("events", block.eventCount)
+        writer.member("first_sequence", block.sequenceNumbers.lowerBound.rawValue)
+        writer.member("last_sequence", block.sequenceNumbers.upperBound.rawValue)
+        writer.member("from_ns", block.timestamps?.lowerBound.nanoseconds)
+        writer.member("to_ns", block.timestamps?.upperBound.nanoseconds)
+        writer.member("raw_bytes", block.rawByteCount)
+        writer.name("columns")
+        writer.array { writer in
+          for column in block.columns {
+            writer.object { writer in
+              writer.member("name", column.name)
+              writer.member("encoding", column.encoding)
+              writer.member("bytes", column.byteCount)
             }
           }
         }
@@ -186,12 +184,10 @@ struct BufferDump {
   private func writeFrames(to out: inout Output) {
     for frame in buffer.frames {
       out.json { writer in
-        writer.object { writer in
-          writer.member("offset", frame.offset)
-          writer.member("bytes", frame.byteCount)
-          writer.member("records", frame.recordCount)
-          writer.member("first_sequence", frame.firstSequenceNumber.rawValue)
-        }
+        writer.member("offset", frame.offset)
+        writer.member("bytes", frame.byteCount)
+        writer.member("records", frame.recordCount)
+        writer.member("first_sequence", frame.firstSequenceNumber.rawValue)
       }
       out.flushIfFull()
     }

@@ -57,28 +57,24 @@ struct VerifyCommand: ParsableCommand {
 
   private static func write(_ finding: VerificationFinding, to writer: inout JSONWriter) {
     let corruption = finding.corruption
-    writer.object { writer in
-      writer.member("severity", finding.severity.rawValue)
-      writer.member("path", corruption.path)
-      writer.member("offset", corruption.bytes.lowerBound)
-      writer.member("bytes", corruption.bytes.count)
-      if let lost = corruption.sequenceNumbers {
-        writer.member("first_sequence", lost.lowerBound)
-        writer.member("last_sequence", lost.upperBound)
-      }
-      writer.member("reason", corruption.reason)
+    writer.member("severity", finding.severity.rawValue)
+    writer.member("path", corruption.path)
+    writer.member("offset", corruption.bytes.lowerBound)
+    writer.member("bytes", corruption.bytes.count)
+    if let lost = corruption.sequenceNumbers {
+      writer.member("first_sequence", lost.lowerBound)
+      writer.member("last_sequence", lost.upperBound)
     }
+    writer.member("reason", corruption.reason)
   }
 
   private static func write(_ report: VerificationReport, to writer: inout JSONWriter) {
-    writer.object { writer in
-      writer.member("sound", report.isSound)
-      writer.member("segments", report.segmentCount)
-      writer.member("blocks", report.blockCount)
-      writer.member("events", report.eventCount)
-      writer.member("bytes", report.byteCount)
-      writer.member("damaged", report.damageCount)
-      writer.member("findings", report.findingCount)
-    }
+    writer.member("sound", report.isSound)
+    writer.member("segments", report.segmentCount)
+    writer.member("blocks", report.blockCount)
+    writer.member("events", report.eventCount)
+    writer.member("bytes", report.byteCount)
+    writer.member("damaged", report.damageCount)
+    writer.member("findings", report.findingCount)
   }
 }

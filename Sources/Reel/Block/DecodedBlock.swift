@@ -118,7 +118,9 @@ final class DecodedBlock: Sendable {
   /// Whether only the front of the attributes is here: more columns must be read anew.
   var isPartial: Bool { attributes.count < header.frames[0].rawByteCount }
 
-  /// A block that has `wanted` columns too; itself when it has them already. Not for a partial one.
+  /// A block that has `wanted` columns too; itself when it has them already.
+  ///
+  /// Not for a partial one.
   func decoding(_ wanted: ColumnSet) throws(ByteReader.Malformed) -> DecodedBlock {
     if decoded.isSuperset(of: wanted) { return self }
     return try DecodedBlock(

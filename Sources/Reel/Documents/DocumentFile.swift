@@ -1,4 +1,6 @@
-/// One version of a document as it lies in its file. Normative: format-spec.md, "Documents".
+/// One version of a document as it lies in its file.
+///
+/// Normative: format-spec.md, "Documents".
 ///
 /// | offset in content | size | field         | meaning                                    |
 /// | ----------------: | ---: | :------------ | :----------------------------------------- |

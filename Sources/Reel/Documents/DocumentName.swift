@@ -1,4 +1,6 @@
-/// The file names of documents. Normative: format-spec.md, "Documents".
+/// The file names of documents.
+///
+/// Normative: format-spec.md, "Documents".
 ///
 /// Names are compared by their encoded form, never as `String`: Swift takes two spellings of one
 /// letter as equal, the format compares bytes.
@@ -46,6 +48,15 @@ enum DocumentName {
     value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") - 10 + value
   }
 
+  /// The value of a hexadecimal digit as ``digit(_:)`` writes it.
+  private static func value(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+    default: nil
+    }
+  }
+
   /// Such as `plan.0000000001.document`.
   static func file(_ encoded: String, version: UInt64) -> String {
     let digits = String(version)
@@ -77,8 +88,8 @@ enum DocumentName {
         index += 1
         continue
       }
-      guard index + 2 < encoded.count, let high = hexadecimalValue(encoded[index + 1]),
-        let low = hexadecimalValue(encoded[index + 2])
+      guard index + 2 < encoded.count, let high = value(encoded[index + 1]),
+        let low = value(encoded[index + 2])
       else { return nil }
       bytes.append(high << 4 | low)
       index += 3

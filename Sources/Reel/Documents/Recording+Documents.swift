@@ -5,6 +5,7 @@ extension Recording {
   /// no version can be read, the newest is listed with its ``DocumentInfo/damage``.
   ///
   /// - Parameter includingRemoved: Also those whose newest version removes them.
+  /// - Returns: One entry a document.
   /// - Throws: ``ReelError/io(_:)``, ``ReelError/closed``.
   /// - Complexity: One listing; reads the newest version of each.
   public func documents(includingRemoved: Bool = false) throws(ReelError) -> [DocumentInfo] {
@@ -26,8 +27,11 @@ extension Recording {
 
   /// The document `name`.
   ///
-  /// - Parameter version: Which; nothing means the newest that can be read, newer ones that cannot
-  ///   being told in ``DocumentInfo/newerDamages``.
+  /// - Parameters:
+  ///   - name: The name it was stored under.
+  ///   - version: Which; nothing means the newest that can be read, newer ones that cannot being
+  ///     told in ``DocumentInfo/newerDamages``.
+  /// - Returns: Its bytes, and what is known of it.
   /// - Throws: ``ReelError/documentNotFound(name:)`` when there is no such document or version, or
   ///   it removes the document; ``ReelError/corrupted(_:)`` when the version asked for, or every
   ///   one, is damaged; ``ReelError/io(_:)``, ``ReelError/closed``.

@@ -155,7 +155,10 @@ public struct BufferInspection: Sendable {
 
   /// The records of a frame.
   ///
-  /// - Parameter attributes: What the recording declares, so that attributes can be named.
+  /// - Parameters:
+  ///   - frame: One of ``frames``.
+  ///   - attributes: What the recording declares, so that attributes can be named.
+  /// - Returns: Its records in order.
   /// - Throws: ``ReelError/corrupted(_:)`` when its bytes are not what they were, the writer having
   ///   used them again, or are damaged; ``ReelError/io(_:)``.
   public func records(

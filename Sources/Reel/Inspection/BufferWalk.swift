@@ -1,5 +1,6 @@
-/// Goes through the frames of a buffer and notes why they end where they do. Readers and recovery
-/// use ``BufferReader``, which needs no reason.
+/// Goes through the frames of a buffer and notes why they end where they do.
+///
+/// Readers and recovery use ``BufferReader``, which needs no reason.
 struct BufferWalk {
   typealias Frame = BufferInspection.Frame
 
@@ -22,9 +23,8 @@ struct BufferWalk {
     self.header = header
   }
 
-  /// Walks from the frame at `start` on, counted through all laps.
-  ///
-  /// - Parameter sequence: The first number that is in no block.
+  /// Walks from the frame at `start` on, counted through all laps; `sequence` is the first number
+  /// that is in no block.
   mutating func walk(from start: Int, sequence: UInt64) throws(ReelError) {
     offset = start
     while let lap = try lap(offset / header.capacity) {

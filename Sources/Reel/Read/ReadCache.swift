@@ -44,8 +44,9 @@ final class ReadCache: Sendable {
     return file
   }
 
-  /// A block with `wanted` columns; if `isPartial`, decompressed no further than they go. One that
-  /// will not be asked for again soon need not be kept.
+  /// A block with `wanted` columns; if `isPartial`, decompressed no further than they go.
+  ///
+  /// One that will not be asked for again soon need not be kept.
   func block(
     _ entry: DirectoryEntry, of file: SegmentFile, wanted: ColumnSet, isPartial: Bool = false,
     isKept: Bool = true, cost: inout QueryCost

@@ -1,5 +1,7 @@
 /// Goes through a segment part by part and on behind whatever is damaged: what inspection shows and
-/// verification judges. Recovery and readers use ``SegmentScanner``, which looks for blocks alone.
+/// verification judges.
+///
+/// Recovery and readers use ``SegmentScanner``, which looks for blocks alone.
 struct SegmentWalk {
   /// A part of the file.
   struct Step {

@@ -49,12 +49,20 @@ struct SegmentHeader: Hashable, Sendable {
       span.extracting(20..<28).equals(Self.signature.rawSpan)
     else { throw .notARecording(path: path, reason: "it does not begin as a segment does") }
     let version = Int(span.integer(at: 28, as: UInt16.self))
-    guard version == Format.version else {
-      throw .unsupportedFormat(path: path, found: version, supported: Format.version)
-    }
     let recording = RecordingID(
       low: span.integer(at: 32, as: UInt64.self), high: span.integer(at: 40, as: UInt64.self))
     binding = FileBinding(recording: recording, salt: span.integer(at: 48, as: UInt64.self))
+    guard version == Format.version else {
+      // A flipped bit is damage; another version has a checksum that is right.
+      let frame = try? ReelFrame(
+        decoding: span.extracting(0..<Self.byteCount), at: 0, binding: binding)
+      guard frame != nil else {
+        throw .corrupted(
+          Corruption(
+            path: path, bytes: 0..<Self.byteCount, reason: "the header's checksum does not match"))
+      }
+      throw .unsupportedFormat(path: path, found: version, supported: Format.version)
+    }
     firstSequence = span.integer(at: 56, as: UInt64.self)
     created = span.integer(at: 64, as: Int64.self)
     guard firstSequence >= 1, firstSequence <= Limits.sequenceNumber else {

@@ -38,3 +38,11 @@ func hostName() -> String {
   guard unsafe gethostname(&name, name.count - 1) == 0 else { return "" }
   return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
+
+/// The value of an environment variable, or nothing when it is not set or empty.
+func environmentVariable(_ name: String) -> String? {
+  // Safe: the text is copied at once; who changes the environment meanwhile breaks every program.
+  guard let value = unsafe getenv(name) else { return nil }
+  let text = unsafe String(cString: value)
+  return text.isEmpty ? nil : text
+}

@@ -5,8 +5,9 @@ import Testing
 @testable import ReelTestSupport
 
 /// The segment that format-spec.md shows in hexadecimal is the one that this code writes: three
-/// events of one run, with a fixed clock and fixed randomness. `REEL_UPDATE_GOLDEN=1` writes the
-/// page anew.
+/// events of one run, with a fixed clock and fixed randomness.
+///
+/// `REEL_UPDATE_GOLDEN=1` writes the page anew.
 @Suite struct GoldenSegmentTests {
   private static let events = [
     Event(
