@@ -187,8 +187,8 @@ public final class Recorder: Sendable {
     if let failure = failure ?? log.lock.withLock({ log.failureNow }) { throw failure }
   }
 
-  /// Runs `body` unless the recorder is closed, and keeps it from being closed meanwhile: what `body`
-  /// writes, it writes under the lock that keeps the recording to one writer.
+  /// Runs `body` unless the recorder is closed, and keeps it from being closed meanwhile: what
+  /// `body` writes, it writes under the lock that keeps the recording to one writer.
   func whileOpen<R>(_ body: () throws(ReelError) -> R) throws(ReelError) -> R {
     closing.lock()
     defer { closing.unlock() }

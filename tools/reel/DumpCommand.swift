@@ -16,8 +16,8 @@ struct DumpCommand: ParsableCommand {
 
       Also of a damaged file: it says where and what, and goes on behind the damage; exit status 4 \
       then. --records prints JSON Lines: events as `reel query --json` does, control records as \
-      {"control": …}. With --json every part is an object on a line of its own; integers of 64 bits \
-      are strings.
+      {"control": …}. With --json every part is an object on a line of its own; integers of 64 \
+      bits are strings.
       """)
 
   @Argument(help: "A segment, buffer or document file.")

@@ -31,7 +31,7 @@ struct InfoCommand: ParsableCommand {
     }
     let report = InfoReport(
       path: source.path, statistics: statistics, kinds: kinds.facets, damages: damages,
-      missing: kinds.completeness.missing)
+      missing: kinds.completeness.missing, documents: try source.documents())
     var out = Output()
     if json { out.json(report.write) } else { report.lines.forEach { out.line($0) } }
     out.flush()
@@ -46,6 +46,7 @@ struct InfoReport {
   let kinds: [FacetCount]
   let damages: [Corruption]
   let missing: [ClosedRange<UInt64>]
+  let documents: [DocumentInfo]
 
   private var ratio: Double? {
     guard statistics.segmentByteCount > 0 else { return nil }
@@ -87,6 +88,12 @@ struct InfoReport {
       }
     }
     lines += runs
+    if !documents.isEmpty {
+      lines += ["", "documents"]
+      lines += documents.map {
+        "  \(Wording.harmless($0.name)), version \($0.version), \(Wording.bytes($0.byteCount))"
+      }
+    }
     if !damages.isEmpty { lines += ["", "damage"] + damages.map { "  \($0)" } }
     return lines
   }

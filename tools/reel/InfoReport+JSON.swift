@@ -35,6 +35,11 @@ extension InfoReport {
       $1.member("from_ns", $0.from)
       $1.member("to_ns", $0.to)
     }
+    list("documents", documents, &writer) {
+      $1.member("name", $0.name)
+      $1.member("version", $0.version)
+      $1.member("bytes", $0.byteCount)
+    }
     list("missing", missing, &writer) {
       $1.member("first", $0.lowerBound)
       $1.member("last", $0.upperBound)

@@ -2,8 +2,8 @@ import Reel
 
 /// One system under measurement: the same work, through its own public API.
 ///
-/// Every answer is checked by its fold: the number of events and a sum over all bytes of all fields,
-/// so each system really reads what it returns.
+/// Every answer is checked by its fold: the number of events and a sum over all bytes of all
+/// fields, so each system really reads what it returns.
 protocol Store {
   static var name: String { get }
 

@@ -1,5 +1,5 @@
-/// The documents in a recording's folder: found by listing it, so what another process has stored is
-/// seen at once.
+/// The documents in a recording's folder: found by listing it, so what another process has stored
+/// is seen at once.
 struct DocumentStore {
   let folder: any Folder
   /// The recording they must belong to; nothing while it is not known.

@@ -1,8 +1,8 @@
 extension Recording {
   /// The newest readable version of each document, by name.
   ///
-  /// A newer version that is damaged is passed over and told in ``DocumentInfo/newerDamages``. Where
-  /// no version can be read, the newest is listed with its ``DocumentInfo/damage``.
+  /// A newer version that is damaged is passed over and told in ``DocumentInfo/newerDamages``.
+  /// Where no version can be read, the newest is listed with its ``DocumentInfo/damage``.
   ///
   /// - Parameter includingRemoved: Also those whose newest version removes them.
   /// - Returns: One entry a document.
@@ -54,8 +54,8 @@ extension Recording {
 
   /// All versions of the document `name`, ascending, the damaged and the removing ones included.
   ///
-  /// - Throws: ``ReelError/documentNotFound(name:)`` when there never was one, ``ReelError/io(_:)``,
-  ///   ``ReelError/closed``.
+  /// - Throws: ``ReelError/documentNotFound(name:)`` when there never was one,
+  ///   ``ReelError/io(_:)``, ``ReelError/closed``.
   /// - Complexity: Reads every version, one after the other.
   public func documentVersions(_ name: String) throws(ReelError) -> [DocumentInfo] {
     guard let store = try documentStore(), let encoded = try? DocumentName.encode(name),

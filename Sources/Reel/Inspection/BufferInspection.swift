@@ -88,8 +88,9 @@ public struct BufferInspection: Sendable {
 
   /// Reads the buffer at `path`.
   ///
-  /// - Throws: ``ReelError/notFound(path:)``, ``ReelError/unsupportedFormat(path:found:supported:)``,
-  ///   ``ReelError/io(_:)``. Damage is told in ``damages``.
+  /// - Throws: ``ReelError/notFound(path:)``,
+  ///   ``ReelError/unsupportedFormat(path:found:supported:)``, ``ReelError/io(_:)``. Damage is told
+  ///   in ``damages``.
   /// - Complexity: O(bytes) of time; memory by the number of frames.
   public init(path: String) throws(ReelError) {
     try self.init(file: try InspectedFile.open(path))

@@ -135,8 +135,8 @@ struct BufferWalk {
 
   // MARK: Behind the end
 
-  /// Looks for whole frames that come later: their checksums include their offset and the lap's salt,
-  /// so nothing else can pass for one.
+  /// Looks for whole frames that come later: their checksums include their offset and the lap's
+  /// salt, so nothing else can pass for one.
   private mutating func findStrayFrames(
     _ lap: BufferLap, from start: Int, to lapEnd: Int, _ minimum: UInt64
   ) throws(ReelError) {
@@ -161,8 +161,8 @@ struct BufferWalk {
     }
   }
 
-  /// A live writer has gone on while we looked when the frame at the end is there by now, or its room
-  /// has been used again.
+  /// A live writer has gone on while we looked when the frame at the end is there by now, or its
+  /// room has been used again.
   private mutating func forgetFramesOfLiveWriter(
     _ lap: BufferLap, _ lapEnd: Int
   ) throws(ReelError) {
@@ -188,8 +188,8 @@ struct BufferWalk {
     return Array(window[position..<min(position + byteCount, window.count)])
   }
 
-  /// Makes the window begin at or ahead of `offset` and hold `byteCount` bytes from there, as far as
-  /// the file has them.
+  /// Makes the window begin at or ahead of `offset` and hold `byteCount` bytes from there, as far
+  /// as the file has them.
   private mutating func fill(at offset: Int, byteCount: Int, to lapEnd: Int) throws(ReelError) {
     if offset >= windowStart, offset - windowStart + byteCount <= window.count { return }
     window = try file.read(

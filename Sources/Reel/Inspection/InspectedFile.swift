@@ -74,8 +74,9 @@ public struct DocumentInspection: Sendable {
 
   /// Reads the document at `path`.
   ///
-  /// - Throws: ``ReelError/notFound(path:)``, ``ReelError/unsupportedFormat(path:found:supported:)``,
-  ///   ``ReelError/io(_:)``. Damage is told in ``damage``.
+  /// - Throws: ``ReelError/notFound(path:)``,
+  ///   ``ReelError/unsupportedFormat(path:found:supported:)``, ``ReelError/io(_:)``. Damage is told
+  ///   in ``damage``.
   public init(path: String) throws(ReelError) {
     file = try InspectedFile.open(path)
     self.path = path

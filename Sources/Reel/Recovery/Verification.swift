@@ -36,13 +36,13 @@ public struct VerificationReport: Hashable, Sendable {
 }
 
 extension Recording {
-  /// Reads every byte of the recording as it is at this moment and reports every fault, not just the
-  /// first; also while a recorder writes to it: what it is writing is not looked at, and a segment
-  /// that it drops meanwhile is no fault.
+  /// Reads every byte of the recording as it is at this moment and reports every fault, not just
+  /// the first; also while a recorder writes to it: what it is writing is not looked at, and a
+  /// segment that it drops meanwhile is no fault.
   ///
   /// Each frame's checksum is computed and each block decoded; directories and trailers are held
-  /// against the blocks, indexes against such as are built anew from them, and sequence numbers must
-  /// join from segment to segment.
+  /// against the blocks, indexes against such as are built anew from them, and sequence numbers
+  /// must join from segment to segment.
   ///
   /// - Parameter report: Called with each fault as it is found.
   /// - Returns: What was gone through.
