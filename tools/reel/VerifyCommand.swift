@@ -13,8 +13,8 @@ struct VerifyCommand: ParsableCommand {
 
       Works on a recording that is being written as well. Damage means lost events; a warning is \
       about derived content, such as an index, that is passed over and built again; a note is \
-      about files that do not belong here. Exit status 4 when anything is damaged. With --json each \
-      finding is an object on a line of its own, and the last line holds the sums.
+      about files that do not belong here. Exit status 4 when anything is damaged. With --json \
+      each finding is an object on a line of its own, and the last line holds the sums.
       """)
 
   @Argument(help: "The folder of a recording, or a segment file.")
