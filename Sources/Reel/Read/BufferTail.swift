@@ -40,11 +40,15 @@ struct BufferTail {
   /// - Returns: The writer's progress from before the reading; nothing when the reading must be
   ///   made again because the writer was faster.
   mutating func refresh() throws(ReelError) -> BufferProgress? {
-    guard let progress = try reader.progress() else { return nil }
+    guard var progress = try reader.progress() else { return nil }
     if progress.released > UInt64(reader.offset) {
       // The writer has passed us: what we would read next is overwritten.
       forgetAll()
       reader = try BufferReader(file: file)
+      // The new reader may stand further on than what was noted before: segments that end there
+      // would not reach it.
+      guard let newer = try reader.progress() else { return nil }
+      progress = newer
     }
     let runID = reader.header.runID
     var taken: [(bytes: [UInt8], sequence: UInt64)] = []
