@@ -46,10 +46,34 @@ import Testing
     }
   }
 
-  @Test func t1RetentionByTimerKeepsToTheAgeAndZeroTurnsItOff() throws {
-    let configuration = RecorderConfiguration()
-    #expect(configuration.retentionInterval == .seconds(60))
-    #expect(configuration.maximumEventCount == nil)
+  @Test func t1RetentionByTimerKeepsToTheAgeAndZeroTurnsItOff() async throws {
+    #expect(RecorderConfiguration().retentionInterval == .seconds(60))
+    for interval in [Duration.seconds(60), .zero] {
+      try await withTemporaryDirectory { path in
+        let clock = ManualClock()
+        var configuration = RecorderConfiguration.tiny
+        configuration.clock = clock
+        configuration.maximumAge = .seconds(600)
+        configuration.retentionInterval = interval
+        let recorder = try Recorder(path: path, configuration: configuration)
+        for number in 1...100 { try recorder.append(numbered(number)) }
+        try recorder.flush()
+        clock.advance(by: .seconds(3600))
+        // The next block begins a new segment, so that the old one may go.
+        for number in 101...103 { try recorder.append(numbered(number)) }
+        try recorder.flush()
+        clock.advance(by: .seconds(61))
+        if interval > .zero {
+          while try recorder.recording.count() > 3 { await Task.yield() }
+        } else {
+          try recorder.sync()
+          #expect(try recorder.recording.count() == 103)
+          try recorder.enforceRetention()
+        }
+        #expect(try recorder.recording.count() == 3)
+        try recorder.close()
+      }
+    }
   }
 
   @Test func t2ARecorderRunsAsAService() throws {
