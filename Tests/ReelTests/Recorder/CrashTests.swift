@@ -34,11 +34,18 @@ import Testing
       for part in 0..<6 {
         try recorder.append((1...150).map { numbered(150 * part + $0) }, to: &model)
         let copy = path + "/copy-\(part)"
+        // At rest every other time: then the copy is whole.
+        if part % 2 == 0 { try recorder.flush() }
         try copyFolder(path + "/live", to: copy)
         let wanted = model.events(Query())
         let read = try Recording(path: copy).events(limit: nil)
-        #expect(difference(read.events, wanted) == nil)
         #expect(read.completeness.damages.isEmpty)
+        // A segment that began after the folder was listed is not in the copy, and said to be missing.
+        guard read.completeness.missing.isEmpty else {
+          #expect(part % 2 == 1 && read.events.count < wanted.count)
+          continue
+        }
+        #expect(difference(read.events, wanted) == nil)
         let next = try Recorder(path: copy, configuration: .tiny)
         try next.append(Event(id: "after", timestamp: .max))
         try next.close()
