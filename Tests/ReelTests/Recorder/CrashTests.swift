@@ -40,7 +40,7 @@ import Testing
         let wanted = model.events(Query())
         let read = try Recording(path: copy).events(limit: nil)
         #expect(read.completeness.damages.isEmpty)
-        // A segment that began after the folder was listed is not in the copy, and said to be missing.
+        // A segment that began after the listing is not in the copy, which says so.
         guard read.completeness.missing.isEmpty else {
           #expect(part % 2 == 1 && read.events.count < wanted.count)
           continue
