@@ -129,13 +129,19 @@ final class POSIXFolder: Folder {
 final class POSIXFile: File {
   let path: String
   private let descriptor: Int32
+  /// The process that took the lock, set once before anybody shares the file.
+  private nonisolated(unsafe) var lockHolder: Int32 = 0
 
   fileprivate init(path: String, descriptor: Int32) {
     self.path = path
     self.descriptor = descriptor
   }
 
-  deinit { close(descriptor) }
+  /// Closing alone would leave the lock to a child that was forked and has not reached its `exec`.
+  deinit {
+    if unsafe lockHolder == getpid() { flock(descriptor, LOCK_UN) }
+    close(descriptor)
+  }
 
   func byteCount() throws(ReelError) -> Int {
     var status = stat()
@@ -221,6 +227,7 @@ final class POSIXFile: File {
       if errno == EWOULDBLOCK { return false }
       if errno != EINTR { throw .io(IOFailure(operation: "flock", path: path, code: errno)) }
     }
+    unsafe lockHolder = getpid()
     return true
   }
 }

@@ -139,4 +139,22 @@ import Testing
       #expect(difference(try recording.events(limit: nil).events, model.events(Query())) == nil)
     }
   }
+
+  @Test func theLockIsFreeAfterACloseWhileChildrenAreBeingStarted() throws {
+    try withTemporaryDirectory { path in
+      let isDone = Counter()
+      // A child has a copy of every descriptor between its fork and its exec.
+      Thread.detachNewThread {
+        while isDone.value == 0 { run("true", []) }
+        isDone.value = 2
+      }
+      for number in 0..<100 {
+        let recorder = try Recorder(path: path, configuration: .tiny)
+        try recorder.append(numbered(number))
+        try recorder.close()
+      }
+      isDone.value = 1
+      while isDone.value != 2 { Thread.sleep(forTimeInterval: 0.001) }
+    }
+  }
 }
