@@ -47,19 +47,16 @@ let package = Package(
       ],
       path: "tools/reel",
       swiftSettings: settings),
-    .target(
-      name: "ReelTestSupport", dependencies: ["Reel"], path: "Tests/ReelTestSupport",
-      swiftSettings: settings),
+    // One target for all tests: what they share looks inside Reel, which only tests may.
     .testTarget(
       name: "ReelTests",
       dependencies: [
-        "Reel", "ReelServiceLifecycle", "ReelTestSupport",
+        "Reel", "ReelServiceLifecycle", "ReelTool",
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
       ],
-      swiftSettings: settings),
-    .testTarget(
-      name: "ReelToolTests", dependencies: ["ReelTool", "ReelTestSupport"],
+      path: "Tests",
+      exclude: ["Fixtures"],
       swiftSettings: settings),
   ]
 )

@@ -119,6 +119,15 @@ public struct RecordingConfiguration: Sendable {
   ///
   /// Default: 64. Minimum: 1.
   public var openFileCount = 64
+  /// The folder for temporary files, which queries need whose answer is far out of the order of
+  /// arrival and does not fit into memory.
+  ///
+  /// Such a file has no name and is gone when its reader ends. Without a folder that can be written
+  /// to, the query is slower.
+  ///
+  /// Default: nothing, for the one that the environment variable `TMPDIR` names, else `/var/tmp`,
+  /// else `/tmp`.
+  public var temporaryFolder: String?
 
   /// Creates the default configuration.
   public init() {}

@@ -186,7 +186,9 @@ public final class Recording: Sendable {
 
   /// How many events match `query`.
   ///
-  /// Payloads are not touched, and blocks that match as a whole are not opened.
+  /// Payloads are not touched, and blocks that match as a whole are not opened: events in a damaged
+  /// one are then counted, as its directory entry tells, though they cannot be read. `verify` finds
+  /// such blocks.
   public func count(_ query: Query = Query()) throws(ReelError) -> Int {
     try Counting(query, snapshot: try snapshot(), cache: cache).count()
   }

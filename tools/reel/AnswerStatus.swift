@@ -56,6 +56,7 @@ struct AnswerStatus {
           $0.member("rows_examined", cost.rowsExamined)
           $0.member("bytes_read", cost.bytesRead)
           $0.member("passes", cost.passCount)
+          $0.member("bytes_sorted", cost.sortedByteCount)
         }
       }
       writer.endLine()
@@ -67,7 +68,9 @@ struct AnswerStatus {
         + " \(Wording.grouped(cost.blocksDecoded)) of"
         + " \(Wording.count(cost.blockCount, "block")) there decoded,"
         + " \(Wording.count(cost.rowsExamined, "event")) examined,"
-        + " \(Wording.bytes(cost.bytesRead)) read in \(Wording.count(cost.passCount, "round"))")
+        + " \(Wording.bytes(cost.bytesRead)) read in \(Wording.count(cost.passCount, "round"))"
+        + (cost.sortedByteCount > 0
+          ? ", \(Wording.bytes(cost.sortedByteCount)) sorted in temporary files" : ""))
   }
 
   /// Ends the command with the status when it is not 0.

@@ -39,7 +39,11 @@ struct QueryCommand: ParsableCommand {
     help: "Go on after this cursor, which an earlier query named.", transform: Arguments.position)
   var after: Query.Position?
 
-  @Flag(help: "Print the number of events alone.")
+  @Flag(
+    help: """
+      Print the number of events alone. A block that matches as a whole is not opened, so damage \
+      in it is not met: `reel verify` finds it.
+      """)
   var count = false
 
   @Option(

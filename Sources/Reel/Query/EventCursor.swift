@@ -2,15 +2,15 @@
 ///
 /// It is a merge that opens what it needs when it needs it: segments become blocks, blocks become
 /// matching rows, and whatever comes first in the order is taken next. So a query with a limit
-/// reads little, and one without streams. Where so many blocks overlap in time that their rows
-/// cannot be held at once, as in shuffled input, it goes over the candidates in several passes
-/// (`PassMerge`). A cursor belongs to one task; the recording may be written to meanwhile, and the
-/// answer is that of the moment when the cursor was made.
+/// reads little, and one without streams. Where so many blocks overlap in time that they cannot be
+/// held open at once, as in shuffled input, what is left is sorted instead (`PassMerge`). A cursor
+/// belongs to one task; the recording may be written to meanwhile, and the answer is that of the
+/// moment when the cursor was made.
 public final class EventCursor {
   private let snapshot: Snapshot
   private let sources: QuerySources
   private let isDescending: Bool
-  private var heap = MergeHeap()
+  private var heap = Heap<MergeItem>()
   /// The run that rows are being taken from, and what comes after it at best.
   private var current: MergeRun?
   private var bound: MergeKey?
@@ -36,7 +36,8 @@ public final class EventCursor {
     /// Bytes of blocks that a merge holds open; beyond, passes are made.
     var openByteCount = 16 << 20
     /// Rows that a pass keeps at most.
-    var passRowCount = 200_000
+    var passRowCount = 100_000
+    var sort = ExternalSort.Bounds()
   }
 
   private let bounds: Bounds
@@ -149,11 +150,10 @@ public final class EventCursor {
 
   /// Gives up the merge: everything after the last event given is gone over in passes.
   private func startPasses() throws(ReelError) -> MergeRow? {
-    heap = MergeHeap()
+    heap = Heap<MergeItem>()
     current = nil
     passes = PassMerge(
-      sources: sources, after: lastEmitted, limit: rest.map { $0 + 1 },
-      maximumRowCount: bounds.passRowCount)
+      sources: sources, after: lastEmitted, limit: rest.map { $0 + 1 }, bounds: bounds)
     return try nextRow()
   }
 

@@ -137,6 +137,8 @@ public struct QueryCost: Hashable, Sendable {
   public internal(set) var bytesRead = 0
   /// Rounds over all candidates, more than one when they overlap too much to be merged at once.
   public internal(set) var passCount = 1
+  /// Bytes written to temporary files to sort what memory does not hold.
+  public internal(set) var sortedByteCount = 0
 }
 
 /// The events that match a query.

@@ -35,6 +35,14 @@ final class QuerySources {
 
   func countPass() { cost.passCount += 1 }
 
+  func countSort(byteCount: Int) {
+    cost.passCount += 1
+    cost.sortedByteCount += byteCount
+  }
+
+  /// Where a sort may put what memory does not hold.
+  func temporaryFolder() throws(ReelError) -> any Folder { try cache.temporaryFolder() }
+
   /// The time range, narrowed by where the query goes on.
   var range: ClosedRange<Int64>? {
     guard !filter.isImpossible, let range = filter.timestamps else { return nil }

@@ -17,14 +17,22 @@ final class ReadCache: Sendable {
   }
 
   private let folder: any Folder
+  private let temporaryPath: String?
   private let lock = Lock()
   private nonisolated(unsafe) var contents: LeastRecentlyUsed<Key, Value>
   private nonisolated(unsafe) var files: LeastRecentlyUsed<UInt64, SegmentFile>
 
   init(folder: any Folder, configuration: RecordingConfiguration) {
     self.folder = folder
+    temporaryPath = configuration.temporaryFolder
     unsafe contents = LeastRecentlyUsed(capacity: configuration.cacheByteCount)
     unsafe files = LeastRecentlyUsed(capacity: configuration.openFileCount)
+  }
+
+  /// Where temporary files may be made.
+  func temporaryFolder() throws(ReelError) -> any Folder {
+    if let temporaryPath { return try POSIXFolder(path: temporaryPath, create: false) }
+    return try POSIXFolder.temporary()
   }
 
   /// The bytes that cached blocks and indexes take.

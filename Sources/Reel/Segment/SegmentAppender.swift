@@ -94,7 +94,15 @@ struct SegmentAppender {
   /// Leaves out sequence numbers up to `sequence`, which were given and are lost.
   mutating func skip(to sequence: UInt64) { nextSequence = max(nextSequence, sequence) }
 
-  var isBlockFull: Bool { builder.isFull(configuration.blockByteCount) }
+  /// Whether the block has all the rows it should, or its segment all the events.
+  var isBlockFull: Bool {
+    if builder.isFull(configuration.blockByteCount) { return true }
+    guard configuration.maximumEventCount != nil else { return false }
+    let limit = configuration.effectiveSegmentEventCount
+    let written = Int(writer?.summary.eventCount ?? 0)
+    // A segment that has reached its limit is sealed before the block is written.
+    return builder.eventCount >= (written < limit ? limit - written : limit)
+  }
 
   /// Writes what has been taken as a block.
   ///

@@ -9,6 +9,9 @@ protocol Folder: AnyObject, Sendable {
   func list() throws(ReelError) -> [String]
   /// Opens an entry that must be a regular file; symbolic links are refused.
   func open(_ name: String, _ access: FileAccess) throws(ReelError) -> any File
+  /// A new file for reading and writing that has no name: nobody else sees it, and it is gone when
+  /// it is closed.
+  func temporaryFile() throws(ReelError) -> any File
   /// The folder `name` inside this one, made first when `create` is set.
   func folder(_ name: String, create: Bool) throws(ReelError) -> any Folder
   func unlink(_ name: String) throws(ReelError)

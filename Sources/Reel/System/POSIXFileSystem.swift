@@ -87,6 +87,30 @@ final class POSIXFolder: Folder {
     return POSIXFile(path: full, descriptor: file)
   }
 
+  func temporaryFile() throws(ReelError) -> any File {
+    // Not O_TMPFILE, which not every file system has. 0600: until it is unlinked it has a name.
+    let name = ".reel-\(UInt64.random(in: .min ... .max))"
+    let file = try failable("open", path + "/" + name) {
+      unsafe openat(
+        descriptor, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    }
+    let open = POSIXFile(path: path + "/(temporary file)", descriptor: file)
+    try unlink(name)
+    return open
+  }
+
+  /// The folder for temporary files: TMPDIR, or one that is on a disk rather than in memory.
+  static func temporary() throws(ReelError) -> POSIXFolder {
+    if let path = environmentVariable("TMPDIR") {
+      return try POSIXFolder(path: path, create: false)
+    }
+    do {
+      return try POSIXFolder(path: "/var/tmp", create: false)
+    } catch {
+      return try POSIXFolder(path: "/tmp", create: false)
+    }
+  }
+
   func folder(_ name: String, create: Bool) throws(ReelError) -> any Folder {
     let full = path + "/" + name
     if create, unsafe mkdirat(descriptor, name, 0o777) != 0, errno != EEXIST {

@@ -1,0 +1,46 @@
+/// What a heap keeps: it knows which of two comes first.
+protocol Prioritized {
+  func precedes(_ other: Self) -> Bool
+}
+
+/// A binary heap with the element that precedes all others on top.
+///
+/// Insertion and removal are logarithmic in the number of elements.
+struct Heap<Element: Prioritized> {
+  private(set) var elements: [Element] = []
+
+  var first: Element? { elements.first }
+  var count: Int { elements.count }
+  var isEmpty: Bool { elements.isEmpty }
+
+  mutating func push(_ element: Element) {
+    elements.append(element)
+    var child = elements.count - 1
+    while child > 0 {
+      let parent = (child - 1) / 2
+      guard elements[child].precedes(elements[parent]) else { return }
+      elements.swapAt(child, parent)
+      child = parent
+    }
+  }
+
+  mutating func removeFirst() {
+    let last = elements.removeLast()
+    if !elements.isEmpty { replaceFirst(last) }
+  }
+
+  mutating func replaceFirst(_ element: Element) {
+    elements[0] = element
+    var parent = 0
+    while true {
+      var least = parent
+      for child in [2 * parent + 1, 2 * parent + 2]
+      where child < elements.count && elements[child].precedes(elements[least]) {
+        least = child
+      }
+      guard least != parent else { return }
+      elements.swapAt(parent, least)
+      parent = least
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import Testing
+
+@testable import Reel
+
+/// Indexes name every block that has a key, and hardly another.
+@Suite struct IndexTests {
+  @Test func tenThousandIDsAreFoundAndRarelyMore() throws {
+    let blockCount = 100
+    var keys: [(hash: UInt64, block: UInt32)] = []
+    for number in 0..<10_000 {
+      let key = Array("id-\(number)".utf8)
+      keys.append((keyHash(key.rawSpan), UInt32(number / 100)))
+    }
+    let raw = FingerprintIndex.encode(keys, blockCount: blockCount)
+    let index = try FingerprintIndex(decoding: raw, blockCount: blockCount)
+    var others = 0
+    for key in keys {
+      let found = index.blocks(key.hash)
+      #expect(found.contains(Int(key.block)))
+      others += found.count - 1
+    }
+    #expect(others < 30)
+    var strangers = 0
+    for number in 0..<10_000 {
+      let key = Array("stranger-\(number)".utf8)
+      strangers += index.blocks(keyHash(key.rawSpan)).count
+    }
+    #expect(strangers < 30)
+    #expect(raw.count < 10_000 * 4)
+    for length in stride(from: 0, to: raw.count, by: 997) {
+      #expect(throws: ByteReader.Malformed.self) {
+        try FingerprintIndex(decoding: Array(raw[..<length]), blockCount: blockCount)
+      }
+    }
+  }
+
+  @Test(arguments: seeds(4))
+  func aPostingIndexIsADictionaryOfBlocks(seed: UInt64) throws {
+    var random = SeededRandom(seed)
+    var builder = PostingIndexBuilder(seed: seed)
+    var wanted: [[UInt8]: [Int: Int]] = [:]
+    for block in 0..<30 {
+      for number in 0..<50 where random.chance(4) {
+        let key = Array("key/\(number)".utf8)
+        let count = 1 + random.below(9)
+        builder.add(key.rawSpan, block: block, count: count)
+        wanted[key, default: [:]][block] = count
+      }
+    }
+    let raw = builder.encode()
+    let index = try PostingIndex(decoding: raw.rawSpan, blockCount: 30)
+    #expect(index.keyCount == wanted.count)
+    for (key, blocks) in wanted {
+      let known = index.find(key.rawSpan)
+      let place = try #require(known)
+      let found = Dictionary(
+        uniqueKeysWithValues: index.postings(place).map { ($0.block, $0.rowCount) })
+      #expect(found == blocks, "seed \(seed)")
+    }
+    let prefix = Array("key/4".utf8)
+    let range = index.range(prefix: prefix.rawSpan)
+    #expect(range.count == wanted.keys.filter { $0.starts(with: prefix) }.count)
+    let none = Array("kez".utf8)
+    let found = index.find(none.rawSpan)
+    #expect(found == nil)
+  }
+
+  @Test func anIndexRebuiltFromBlocksIsTheOneBuiltWhileRecording() throws {
+    try withTemporaryDirectory { path in
+      var random = RandomEvents(seed: 4)
+      var configuration = RecorderConfiguration.tiny
+      configuration.attributes = RandomEvents.declarations
+      try record(random.events(400), at: path, configuration)
+      let folder = try POSIXFolder(path: path, create: false)
+      for name in try fileNames(path) where name.hasSuffix(".segment") {
+        let segment = try SegmentFile(file: try folder.open(name, .read))
+        let byteCount = try segment.file.byteCount()
+        let trailer = try #require(try segment.trailer(endingAt: byteCount))
+        let directory = try segment.directory(trailer)
+        try #require(!directory.indexes.isEmpty)
+        var schema = AttributeSchema()
+        try schema.merge(RandomEvents.declarations)
+        var rebuilt = IndexBuilder(firstBlock: 0, attributes: schema, seed: 99)
+        for entry in directory.blocks {
+          rebuilt.add(try segment.block(entry, wanted: IndexBuilder.wanted))
+        }
+        let parts = rebuilt.encode(state: LZ4.State())
+        #expect(parts.map(\.column) == directory.indexes.map(\.column))
+        for (part, stored) in zip(parts, directory.indexes) where !part.content.isEmpty {
+          let frame = try segment.frame(at: stored.offset, limit: stored.byteCount).frame
+          #expect(frame.content == part.content, "\(part.column.name)")
+        }
+      }
+    }
+  }
+}
