@@ -33,8 +33,8 @@ enum Sample {
     return all.split(separator: UInt8(ascii: "\n")).map { Array($0) }
   }
 
-  /// The events of the file at `path`, in the order of its lines; read by other code than the tool's,
-  /// so that neither can hide the other's faults.
+  /// The events of the file at `path`, in the order of its lines; read by other code than the
+  /// tool's, so that neither can hide the other's faults.
   static func events(_ path: String) throws -> [Event] {
     var events: [Event] = []
     for (number, line) in try lines(path).enumerated() {
