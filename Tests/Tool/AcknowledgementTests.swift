@@ -3,33 +3,10 @@ import Testing
 
 /// What `--ack` promises, with recorders that are killed while they read.
 @Suite struct AcknowledgementTests {
-  /// A recorder that is fed through a pipe.
-  private final class Feed {
-    let process: Process
-    let input = Pipe()
-    let output = Pipe()
-
-    init(_ trace: String, _ arguments: [String] = []) throws {
-      // Feeding goes on for a moment after the reader was killed.
-      signal(SIGPIPE, SIG_IGN)
-      process = try Tool.process(["record", trace, "--ack"] + arguments)
-      process.standardInput = input
-      process.standardOutput = output
-      process.standardError = FileHandle.nullDevice
-      try process.run()
-    }
-
-    /// The next acknowledgements, at least one unless the process has ended.
-    func acknowledged() -> [Int] {
-      let text = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-      return text.split(separator: "\n").compactMap { Int($0) }
-    }
-  }
-
   @Test func aLineIsAcknowledgedOnceReadersSeeIt() throws {
     let folder = try TemporaryFolder()
     let trace = folder.path("trace")
-    let feed = try Feed(trace)
+    let feed = try RecorderFeed(trace)
     for number in 0..<3 {
       try feed.input.fileHandleForWriting.write(
         contentsOf: Data(Lines.simple(number..<(number + 1)).utf8))
@@ -55,7 +32,7 @@ import Testing
     let total = 6000
     var recorded = 0
     for target in [700, 2500, 2600] {
-      let feed = try Feed(trace, options)
+      let feed = try RecorderFeed(trace, options)
       let rest = Data(Lines.simple(recorded..<total).utf8)
       let handle = feed.input.fileHandleForWriting
       // The pipe takes less than the whole input, so feeding needs a thread of its own.

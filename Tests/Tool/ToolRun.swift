@@ -99,3 +99,36 @@ enum Lines {
     }
   }
 }
+
+/// A recorder with `--ack` that is fed through a pipe.
+final class RecorderFeed {
+  let process: Process
+  let input = Pipe()
+  let output = Pipe()
+
+  init(_ trace: String, _ arguments: [String] = []) throws {
+    // Feeding goes on for a moment after the reader was killed.
+    signal(SIGPIPE, SIG_IGN)
+    process = try Tool.process(["record", trace, "--ack"] + arguments)
+    process.standardInput = input
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+  }
+
+  func write(_ lines: String) throws {
+    try input.fileHandleForWriting.write(contentsOf: Data(lines.utf8))
+  }
+
+  /// The next acknowledgements, at least one unless the process has ended.
+  func acknowledged() -> [Int] {
+    let text = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+    return text.split(separator: "\n").compactMap { Int($0) }
+  }
+
+  /// Ends the input and waits for the recorder to close.
+  func end() throws {
+    try input.fileHandleForWriting.close()
+    process.waitUntilExit()
+  }
+}
