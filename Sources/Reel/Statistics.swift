@@ -96,7 +96,7 @@ extension Recording {
   private func edge(_ order: Query.Order, _ snapshot: Snapshot) throws(ReelError) -> Timestamp? {
     let cursor = try EventCursor(
       Query(order: order), limit: 1, snapshot: snapshot, cache: cache)
-    return try cursor.nextRow().map { Timestamp(nanoseconds: $0.key.timestamp) }
+    return try cursor.firstTimestamp()
   }
 }
 

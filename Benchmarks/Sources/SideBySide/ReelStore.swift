@@ -66,13 +66,10 @@ struct ReelStore: Store {
     view.withIDBytes { if let bytes = $0 { sum.add(bytes) } }
     view.withBytes(of: .kind) { if let bytes = $0 { sum.add(bytes) } }
     view.withBytes(of: .process) { if let bytes = $0 { sum.add(bytes) } }
-    view.withBytes(of: .function) { key in
-      guard let key else { return }
-      // The key's separators and decimal arity stand for what the peers keep as columns.
-      sum.add(key)
-      let separators: Int64 = 2 * 0xFF
-      sum.add(-separators)
-    }
+    view.withBytes(of: .module) { if let bytes = $0 { sum.add(bytes) } }
+    view.withBytes(of: .functionName) { if let bytes = $0 { sum.add(bytes) } }
+    // The peers keep it as decimal text; those of the workload have one digit.
+    if let arity = view.arity { sum.add(Int64(arity) + 0x30) }
     view.withBytes(of: .correlationID) { if let bytes = $0 { sum.add(bytes) } }
     view.withBytes(of: .astNodeID) { if let bytes = $0 { sum.add(bytes) } }
     view.withPayloadBytes { sum.add($0) }

@@ -15,16 +15,20 @@ struct SideBySide {
     if arguments.first == "child" { return try Child.run(Array(arguments.dropFirst())) }
     let count = arguments.first.flatMap { Int($0) } ?? 200_000
     let rounds = arguments.dropFirst().first.flatMap { Int($0) } ?? 3
+    let stores = arguments.dropFirst(2).first?.split(separator: ",").map(String.init)
     var generator = Generator(seed: 1)
     let events = generator.events(count)
     var table = ResultTable()
     for round in 1...rounds {
       report("round \(round) of \(rounds)")
-      let folds = [
-        try Measurement<ReelStore>(events).run(into: &table),
-        try Measurement<LMDBStore>(events).run(into: &table),
-        try Measurement<SQLiteStore>(events).run(into: &table),
-      ]
+      var folds: [[Fold]] = []
+      func measure<S: Store>(_: S.Type) throws {
+        guard stores?.contains(S.name) ?? true else { return }
+        folds.append(try Measurement<S>(events).run(into: &table))
+      }
+      try measure(ReelStore.self)
+      try measure(LMDBStore.self)
+      try measure(SQLiteStore.self)
       guard folds.allSatisfy({ $0 == folds[0] }) else {
         throw StoreError(message: "the stores' answers differ: \(folds)")
       }

@@ -132,21 +132,9 @@ struct BlockBuilder {
   /// Appends the declared attributes; a malformed section, which only a damaged buffer that passed
   /// its checksum could hold, leaves the rest absent.
   private mutating func appendAttributes(_ section: RawSpan, row: Int) {
-    var reader = ByteReader(section)
-    do {
-      let count = try reader.count("the number of attributes", limit: Limits.attributeCount)
-      var previous = -1
-      for _ in 0..<count {
-        let index = Int(try reader.integer(UInt8.self, "an attribute"))
-        let length = try reader.count("an attribute's length", limit: reader.remaining)
-        let value = try reader.span(length, "an attribute's value")
-        guard index > previous, index < Limits.attributeCount else { return }
-        previous = index
-        while attributes.count <= index { attributes.append(TextColumnBuilder(seed: seed)) }
-        attributes[index].append(value, row: row)
-      }
-    } catch {
-      return
+    AttributeSchema.forEachEntry(section) { index, value in
+      while attributes.count <= index { attributes.append(TextColumnBuilder(seed: seed)) }
+      attributes[index].append(value, row: row)
     }
   }
 }

@@ -83,7 +83,12 @@ final class DecodedBlock: Sendable {
           continue
         }
         try Self.expect(entry, .dictionary)
-        texts[slot] = try TextColumn(bytes, count: rows)
+        let column = try TextColumn(bytes, count: rows)
+        guard column.longestByteCount <= Limits.columnTextByteCount else {
+          throw ByteReader.Malformed(
+            "a text", "is longer than possible", found: column.longestByteCount)
+        }
+        texts[slot] = column
       }
     }
     guard !wanted.contains(.timestamp) || timestamps.count == rows else {
@@ -209,6 +214,11 @@ final class DecodedBlock: Sendable {
 
   func payloadEncoding(_ row: Int) -> UInt8 {
     payloadEncodings.map { UInt8(truncatingIfNeeded: $0[row]) } ?? 0
+  }
+
+  /// The bytes of a row's payload, 0 when it has none.
+  func payloadByteCount(_ row: Int) -> Int {
+    row + 1 < payloadOffsets.count ? Int(payloadOffsets[row + 1] - payloadOffsets[row]) : 0
   }
 
   /// The number of the frame, from 1 on, that holds a row's payload, and the payload's place in it;

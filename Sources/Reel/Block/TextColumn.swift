@@ -87,6 +87,8 @@ struct TextColumn: Sendable {
   private let textsStart: Int
   /// The number of distinct texts.
   let count: Int
+  /// Bytes of the longest text.
+  let longestByteCount: Int
   private let rowCount: Int
 
   /// Decodes a column of `count` rows.
@@ -95,6 +97,8 @@ struct TextColumn: Sendable {
     let dictionary = try TextDictionary(
       reading: &reader, limit: min(rowCount, span.byteCount))
     count = dictionary.offsets.count - 1
+    longestByteCount = zip(dictionary.offsets, dictionary.offsets.dropFirst())
+      .reduce(0) { max($0, Int($1.1 - $1.0)) }
     self.rowCount = rowCount
     let width = count > 255 ? 2 : 1
     guard reader.remaining == width * rowCount else {
@@ -126,6 +130,16 @@ struct TextColumn: Sendable {
   /// The code of `row`: 0 when absent, else the number of the text plus one.
   @inline(__always)
   func code(_ row: Int) -> UInt16 { region.integer(at: 2 &* row, as: UInt16.self) }
+
+  /// The bytes of a row's text, 0 when it is absent.
+  @inline(__always)
+  func byteCount(ofRow row: Int) -> Int {
+    let code = code(row)
+    guard code != 0 else { return 0 }
+    let place = offsetsStart + 4 * (Int(code) - 1)
+    return Int(region.integer(at: place + 4, as: UInt32.self))
+      - Int(region.integer(at: place, as: UInt32.self))
+  }
 
   /// The text with `code`, which is not 0.
   @_lifetime(borrow self)

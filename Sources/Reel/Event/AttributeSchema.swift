@@ -125,6 +125,35 @@ struct AttributeSchema: Hashable, Sendable {
     return bytes.byte(at: 0) == 1 ? .many(values) : values.first
   }
 
+  /// The values in a record's section, by name; of a malformed one, those before the fault.
+  func values(ofSection section: RawSpan) -> [String: AttributeValue] {
+    var values: [String: AttributeValue] = [:]
+    Self.forEachEntry(section) { index, bytes in
+      if let value = decode(bytes, index: index) { values[declarations[index].name] = value }
+    }
+    return values
+  }
+
+  /// Calls `body` with the index and the bytes of each attribute in a record's section, up to the
+  /// first that is malformed.
+  static func forEachEntry(_ section: RawSpan, _ body: (Int, RawSpan) -> Void) {
+    var reader = ByteReader(section)
+    guard let count = try? reader.count("the number of attributes", limit: Limits.attributeCount)
+    else { return }
+    var previous = -1
+    for _ in 0..<count {
+      guard let index = try? reader.integer(UInt8.self, "an attribute"),
+        let length = try? reader.count("an attribute's length", limit: reader.remaining)
+      else { return }
+      let start = reader.offset
+      guard (try? reader.skip(length)) != nil, Int(index) > previous,
+        index < Limits.attributeCount
+      else { return }
+      previous = Int(index)
+      body(previous, section.extracting(start..<(start + length)))
+    }
+  }
+
   /// Calls `body` with the bytes of each value in an attribute's bytes.
   static func forEachValue(
     _ bytes: RawSpan, _ body: (RawSpan) -> Void

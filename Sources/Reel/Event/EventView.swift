@@ -1,49 +1,26 @@
 /// An event of a recording, read in place: nothing is copied until it is asked for.
 ///
-/// It keeps the decoded block it lies in in memory, so hold ``event`` instead for long.
+/// It keeps some hundred kilobytes of events around it in memory, so hold ``event`` instead for
+/// long.
 public struct EventView: Sendable {
-  let block: DecodedBlock
-  let row: Int
-  let frame: PayloadFrame?
-  private let payloadRange: Range<Int>?
-  let sequence: UInt64
-  let runID: UInt64
-  let schema: AttributeSchema
-
-  /// - Throws: ``ReelError/corrupted(_:)`` when the payload cannot be read.
-  init(
-    block: DecodedBlock, row: Int, sequence: UInt64, runID: UInt64, schema: AttributeSchema,
-    frame known: PayloadFrame? = nil, knownIndex: Int = 0
-  ) throws(ReelError) {
-    self.block = block
-    self.row = row
-    self.sequence = sequence
-    self.runID = runID
-    self.schema = schema
-    if let (index, range) = block.payloadPlace(row) {
-      frame = try index == knownIndex && known != nil ? known : block.payloads.frame(index)
-      payloadRange = range
-    } else {
-      frame = nil
-      payloadRange = nil
-    }
-  }
+  let page: RecordPage
+  /// Where its record begins.
+  let offset: Int
 
   /// The place in the order of arrival.
   public var sequenceNumber: SequenceNumber { SequenceNumber(rawValue: sequence) }
   /// When it happened.
-  public var timestamp: Timestamp { Timestamp(nanoseconds: block.timestamps[row]) }
+  public var timestamp: Timestamp { Timestamp(nanoseconds: integer(at: 8, as: Int64.self)) }
   /// The place in every answer that has it.
   public var position: Query.Position {
     Query.Position(timestamp: timestamp, sequenceNumber: sequenceNumber)
   }
   /// Its id, the caller's or the store's.
   public var id: EventID {
-    if let ids = block.ids, ids.hasValue(row) { return EventID(ids.bytes(row).copied()) }
-    return .generated(runID: runID, sequenceNumber: sequence)
+    identifier(.id) ?? .generated(runID: runID, sequenceNumber: sequence)
   }
   /// Whether the store gave the id.
-  public var hasGeneratedID: Bool { !(block.ids?.hasValue(row) ?? false) }
+  public var hasGeneratedID: Bool { range(.id) == nil }
   /// What happened.
   public var kind: String? { text(.kind) }
   /// The process it happened in.
@@ -52,9 +29,13 @@ public struct EventView: Sendable {
   public var peerProcess: String? { text(.peerProcess) }
   /// The function.
   public var function: Function? {
-    guard let column = block.text(.function) else { return nil }
-    let code = column.code(row)
-    return code == 0 ? nil : FunctionKey.function(column.text(code: code))
+    let function = Function(module: text(.module), name: text(.function), arity: arity)
+    return function == Function() ? nil : function
+  }
+  /// The function's arity.
+  public var arity: UInt16? {
+    let arity = integer(at: 32, as: UInt16.self)
+    return arity == Record.absentLength ? nil : arity
   }
   /// What belongs together.
   public var correlationID: String? { text(.correlationID) }
@@ -63,67 +44,63 @@ public struct EventView: Sendable {
   /// The machine or runtime.
   public var node: String? { text(.node) }
   /// The event that led to it.
-  public var parentID: EventID? {
-    guard let column = block.parentIDs, column.hasValue(row) else { return nil }
-    return EventID(column.bytes(row).copied())
-  }
+  public var parentID: EventID? { identifier(.parentID) }
   /// What an entry and its exit have in common.
-  public var callID: String? {
-    guard let column = block.callIDs, column.hasValue(row) else { return nil }
-    return String(decoding: column.bytes(row))
-  }
+  public var callID: String? { text(.callID) }
   /// A reading of a second clock.
-  public var secondClock: Int64? { block.secondClock(row) }
+  public var secondClock: Int64? {
+    integer(at: 6, as: UInt16.self) & Record.secondClockFlag == 0
+      ? nil : integer(at: 16, as: Int64.self)
+  }
   /// Values of declared attributes.
   public var attributes: [String: AttributeValue] {
-    var values: [String: AttributeValue] = [:]
-    for (index, column) in block.attributeColumns {
-      let code = column.code(row)
-      guard code != 0, index < schema.declarations.count,
-        let value = schema.decode(column.text(code: code), index: index)
-      else { continue }
-      values[schema.declarations[index].name] = value
-    }
-    return values
+    let length = Int(integer(at: 28, as: UInt32.self))
+    guard length > 0 else { return [:] }
+    let end = payloadStart
+    let region = page.region
+    return page.schema.values(ofSection: region.bytes((end - length)..<end))
   }
+
+  // MARK: The payload
+
   /// The payload.
   public var payload: Payload? {
-    guard block.hasPayload(row) else { return nil }
-    let encoding = Payload.Encoding(rawValue: block.payloadEncoding(row))
-    guard let frame, let payloadRange else { return Payload([], encoding: encoding) }
-    return Payload(Array(frame.bytes[payloadRange]), encoding: encoding)
+    payloadEncoding.map { encoding in
+      Payload(withPayloadBytes { $0.copied() }, encoding: encoding)
+    }
   }
 
   /// How the payload's bytes are to be read; nothing when there is no payload.
   public var payloadEncoding: Payload.Encoding? {
-    block.hasPayload(row) ? Payload.Encoding(rawValue: block.payloadEncoding(row)) : nil
+    guard integer(at: 24, as: UInt32.self) != Record.absentPayload else { return nil }
+    return Payload.Encoding(rawValue: integer(at: 5, as: UInt8.self))
   }
 
   /// Calls `body` with the payload's bytes in place; none when it is absent or empty.
+  @inline(__always)
   public func withPayloadBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
-    guard let frame, let payloadRange else {
-      let none: [UInt8] = []
-      return try body(none.rawSpan)
-    }
-    let bytes = frame.bytes
-    return try body(bytes.rawSpan.extracting(payloadRange))
+    let length = integer(at: 24, as: UInt32.self)
+    let end = offset + byteCount
+    let start = length == Record.absentPayload ? end : end - Int(length)
+    let region = page.region
+    return try body(region.bytes(start..<end))
   }
 
+  // MARK: Fields in place
+
   /// Calls `body` with the UTF-8 bytes of a text in place, or with nothing when it is absent.
+  @inline(__always)
   public func withBytes<R, E: Error>(
     of field: TextField, _ body: (RawSpan?) throws(E) -> R
   ) throws(E) -> R {
-    guard let column = block.text(field.column) else { return try body(nil) }
-    let code = column.code(row)
-    guard code != 0 else { return try body(nil) }
-    return try body(column.text(code: code))
+    try withBytes(of: field.recordField, body)
   }
 
   /// Calls `body` with the bytes of the caller's id in place, or with nothing for one that the
   /// store gave, which is ``id``.
+  @inline(__always)
   public func withIDBytes<R, E: Error>(_ body: (RawSpan?) throws(E) -> R) throws(E) -> R {
-    guard let ids = block.ids, ids.hasValue(row) else { return try body(nil) }
-    return try body(ids.bytes(row))
+    try withBytes(of: .id, body)
   }
 
   /// The texts that can be looked at in place.
@@ -134,32 +111,94 @@ public struct EventView: Sendable {
     case process
     /// ``EventView/peerProcess``.
     case peerProcess
+    /// The module of ``EventView/function``.
+    case module
+    /// The name of ``EventView/function``.
+    case functionName
     /// ``EventView/correlationID``.
     case correlationID
     /// ``EventView/astNodeID``.
     case astNodeID
     /// ``EventView/node``.
     case node
-    /// The function as module, byte FF, name, byte FF and arity; an absent part is the byte FE.
-    case function
+    /// ``EventView/callID``.
+    case callID
 
-    var column: ColumnID {
+    @inline(__always)
+    fileprivate var recordField: Record.Field {
       switch self {
       case .kind: .kind
       case .process: .process
       case .peerProcess: .peerProcess
+      case .module: .module
+      case .functionName: .function
       case .correlationID: .correlationID
       case .astNodeID: .astNodeID
       case .node: .node
-      case .function: .function
+      case .callID: .callID
       }
     }
   }
 
-  private func text(_ id: ColumnID) -> String? {
-    guard let column = block.text(id) else { return nil }
-    let code = column.code(row)
-    return code == 0 ? nil : String(decoding: column.text(code: code))
+  // MARK: The record
+
+  var sequence: UInt64 { integer(at: -16, as: UInt64.self) }
+  var runID: UInt64 { integer(at: -8, as: UInt64.self) }
+  /// The type of the record, 0 for an event.
+  var recordType: UInt8 { integer(at: 4, as: UInt8.self) }
+  private var byteCount: Int { Int(integer(at: 0, as: UInt32.self)) }
+
+  /// Calls `body` with the whole entry of the page.
+  func withEntry<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
+    let region = page.region
+    let start = offset - RecordPage.entryPrefixByteCount
+    return try body(region.bytes(start..<(offset + byteCount)))
+  }
+
+  @inline(__always)
+  private func integer<T: FixedWidthInteger & BitwiseCopyable>(at place: Int, as: T.Type) -> T {
+    page.region.integer(at: offset + place, as: T.self)
+  }
+
+  private var payloadStart: Int {
+    let length = integer(at: 24, as: UInt32.self)
+    return offset + byteCount - (length == Record.absentPayload ? 0 : Int(length))
+  }
+
+  /// Where a field lies in the page, or nothing when it is absent.
+  @inline(__always)
+  private func range(_ field: Record.Field) -> Range<Int>? {
+    let region = page.region
+    let lengths = offset + Record.lengthsOffset
+    let length = region.integer(at: lengths + 2 * field.rawValue, as: UInt16.self)
+    guard length != Record.absentLength else { return nil }
+    var start = offset + Record.headerByteCount
+    for index in 0..<field.rawValue {
+      let before = region.integer(at: lengths + 2 * index, as: UInt16.self)
+      start += before == Record.absentLength ? 0 : Int(before)
+    }
+    return start..<(start + Int(length))
+  }
+
+  @inline(__always)
+  private func withBytes<R, E: Error>(
+    of field: Record.Field, _ body: (RawSpan?) throws(E) -> R
+  ) throws(E) -> R {
+    guard let range = range(field) else { return try body(nil) }
+    let region = page.region
+    return try body(region.bytes(range))
+  }
+
+  private func text(_ field: Record.Field) -> String? {
+    guard let range = range(field) else { return nil }
+    let region = page.region
+    return String(decoding: region.bytes(range))
+  }
+
+  private func identifier(_ field: Record.Field) -> EventID? {
+    guard let range = range(field) else { return nil }
+    let region = page.region
+    return EventID(region.bytes(range).copied())
   }
 
   /// A copy that stands by itself.

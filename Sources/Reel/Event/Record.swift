@@ -59,6 +59,8 @@ enum Limits {
   static let idByteCount = 255
   static let textByteCount = 4096
   static let payloadByteCount = 16 << 20
+  /// The texts of a column other than a declared attribute: a function key has two, and its arity.
+  static let columnTextByteCount = 2 * textByteCount + 16
   /// A dictionary entry: a text, a function key of two texts, or the values of an attribute.
   static let dictionaryTextByteCount = 1 << 20
   static let attributeCount = 64

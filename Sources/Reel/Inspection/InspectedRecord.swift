@@ -66,17 +66,21 @@ extension DecodedBlock {
   func inspectedRecords(_ schema: AttributeSchema) throws(ReelError) -> [InspectedRecord] {
     var records: [InspectedRecord] = []
     records.reserveCapacity(header.recordCount)
-    for row in 0..<header.recordCount {
-      let view = try EventView(
-        block: self, row: row, sequence: sequence(row), runID: header.runID, schema: schema)
-      let type = recordType(row)
-      let content: InspectedRecord.Content =
-        type == 0
-        ? .event(view.event)
-        : view.withPayloadBytes { InspectedRecord.Content(type: type, body: $0) }
-      records.append(
-        InspectedRecord(
-          sequenceNumber: view.sequenceNumber, timestamp: view.timestamp, content: content))
+    while records.count < header.recordCount {
+      let rest = (Int32(records.count)..<Int32(header.recordCount)).map { $0 }
+      let page = try RecordRenderer.page(self, rows: rest, schema: schema)
+      if let damage = page.damage { throw .corrupted(damage) }
+      for place in 0..<page.count {
+        guard let view = page.view(place) else { continue }
+        let type = view.recordType
+        let content: InspectedRecord.Content =
+          type == 0
+          ? .event(view.event)
+          : view.withPayloadBytes { InspectedRecord.Content(type: type, body: $0) }
+        records.append(
+          InspectedRecord(
+            sequenceNumber: view.sequenceNumber, timestamp: view.timestamp, content: content))
+      }
     }
     return records
   }

@@ -73,7 +73,7 @@ struct Counting {
           return
         }
       }
-      guard let run = try sources.run(candidate, after: nil) else { return }
+      guard let run = try sources.run(candidate) else { return }
       run.forEachRow { row in
         if cut.covers(timestamp: run.block.timestamps[row], sequence: run.block.sequence(row)) {
           total += 1
@@ -94,7 +94,7 @@ struct Counting {
         rest -= count
         return
       }
-      guard let run = try sources.run(candidate, after: nil) else { return }
+      guard let run = try sources.run(candidate) else { return }
       let sequences = run.rows.map { run.block.sequence(Int($0)) }.sorted()
       if rest < sequences.count { found = sequences[rest] } else { rest -= sequences.count }
     }
@@ -107,7 +107,7 @@ struct Counting {
     let column = try column(of: facet)
     var counts: [[UInt8]?: Int] = [:]
     try forEachCandidate { candidate throws(ReelError) in
-      guard let run = try sources.run(candidate, after: nil) else { return }
+      guard let run = try sources.run(candidate) else { return }
       var block = run.block
       if case .stored(let origin) = candidate {
         guard let decoded = try sources.decode(origin, ColumnSet([column])) else { return }

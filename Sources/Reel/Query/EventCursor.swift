@@ -10,26 +10,30 @@ public final class EventCursor {
   private let snapshot: Snapshot
   private let sources: QuerySources
   private let isDescending: Bool
+  private let bounds: Bounds
   private var heap = Heap<MergeItem>()
-  /// The run that rows are being taken from, and what comes after it at best.
-  private var current: MergeRun?
-  private var bound: MergeKey?
   private var openByteCount = 0
   private var passes: PassMerge?
-  private var rest: Int?
-  private var lastEmitted: MergeKey?
-  // The payload frame of the last event, which the next is most often in as well.
-  private var lastBlock: DecodedBlock?
-  private var lastFrame: PayloadFrame?
-  private var lastFrameIndex = 0
-  private let schema: AttributeSchema
+  /// What may be given out before anything else has to be looked at.
+  private var ready = ReadyRows()
+  /// The run that they are from, and its rows that come right after them.
+  private var current: (run: MergeRun, indexes: Range<Int>)?
+  private var rest: Int
 
   /// What the answer lacks, as far as it has been given.
   public private(set) var completeness: Completeness
   /// What it took so far.
   public var cost: QueryCost { sources.cost }
   /// The place of the last event given: a query ``Query/after`` it goes on there.
-  public private(set) var position: Query.Position?
+  public var position: Query.Position? {
+    lastKey.map {
+      Query.Position(
+        timestamp: Timestamp(nanoseconds: $0.timestamp),
+        sequenceNumber: SequenceNumber(rawValue: $0.sequence))
+    }
+  }
+  /// The last event given when ``ready`` began.
+  private var keyBeforeReady: MergeKey?
 
   /// What a merge may hold; tests lower it to see passes on few events.
   struct Bounds {
@@ -40,7 +44,23 @@ public final class EventCursor {
     var sort = ExternalSort.Bounds()
   }
 
-  private let bounds: Bounds
+  /// Rows of one page that come next in the answer, one after the other.
+  private struct ReadyRows {
+    var page = RecordPage.empty
+    /// The places of the rows in the page, by index; in order when there are none.
+    var rows: [Int32]?
+    /// The index of the first row in the page.
+    var base = 0
+    var next = 0
+    var end = 0
+    /// The index of the last row given.
+    var given: Int?
+
+    @inline(__always)
+    func view(_ index: Int) -> EventView? {
+      page.view(rows.map { Int($0[index]) } ?? index - base)
+    }
+  }
 
   init(
     _ query: Query, limit: Int?, snapshot: Snapshot, cache: ReadCache, bounds: Bounds = Bounds()
@@ -50,9 +70,8 @@ public final class EventCursor {
     }
     self.snapshot = snapshot
     self.bounds = bounds
-    schema = snapshot.control.attributes
     isDescending = query.order == .descending
-    rest = limit
+    rest = limit ?? .max
     let filter = try BlockFilter(query, schema: snapshot.control.attributes)
     sources = QuerySources(
       filter: filter, snapshot: snapshot, cache: cache, isDescending: isDescending,
@@ -82,98 +101,121 @@ public final class EventCursor {
   /// - Throws: ``ReelError/io(_:)``. A damaged block is no error: it is left out and reported in
   ///   ``completeness``.
   public func next() throws(ReelError) -> EventView? {
-    if let rest, rest <= 0 {
-      if !completeness.isLimited, try nextRow() != nil { completeness.isLimited = true }
-      return nil
-    }
-    while let row = try nextRow() {
-      do throws(ReelError) {
-        let view = try view(row)
-        rest = rest.map { $0 - 1 }
-        position = view.position
-        return view
-      } catch .corrupted(let corruption) {
-        // The attributes are whole and the payload is not: the event cannot be given.
-        report(corruption)
+    while true {
+      if rest <= 0 {
+        if !completeness.isLimited, try hasMore() { completeness.isLimited = true }
+        return nil
       }
+      while ready.next < ready.end {
+        let index = ready.next
+        ready.next = index + 1
+        if let view = ready.view(index) {
+          ready.given = index
+          rest -= 1
+          return view
+        }
+        // The attributes are whole and the payload is not: the event cannot be given.
+        if let damage = ready.page.damage { report(damage) }
+      }
+      guard try advance() else { return nil }
     }
-    return nil
   }
 
-  /// The rows of the answer without their payloads, for counting.
-  func nextRow() throws(ReelError) -> MergeRow? {
-    if let passes {
-      let row = try passes.next()
-      for damage in sources.takeDamages() { report(damage) }
-      return row
+  private func hasMore() throws(ReelError) -> Bool {
+    if ready.next < ready.end || current?.indexes.isEmpty == false { return true }
+    if passes == nil, try nextRun() != nil { return true }
+    return try passes?.next() != nil
+  }
+
+  private var lastKey: MergeKey? {
+    guard let index = ready.given, let view = ready.view(index) else { return keyBeforeReady }
+    return MergeKey(timestamp: view.timestamp.nanoseconds, sequence: view.sequence)
+  }
+
+  /// The timestamp of the first event, for which nothing is rendered.
+  func firstTimestamp() throws(ReelError) -> Timestamp? {
+    if let run = try nextRun() { return Timestamp(nanoseconds: run.key(run.index).timestamp) }
+    return try passes?.next()?.view(0)?.timestamp
+  }
+
+  /// Makes the next rows ready.
+  /// - Returns: False after the last.
+  private func advance() throws(ReelError) -> Bool {
+    keyBeforeReady = lastKey
+    ready = ReadyRows()
+    if let current, !current.indexes.isEmpty {
+      try prepare(current.run, current.indexes)
+      return true
     }
-    // Blocks rarely overlap: most rows come from the run that gave the last one.
-    if let row = takeFromCurrent() { return row }
+    current = nil
+    if passes == nil, let run = try nextRun() {
+      // Blocks rarely overlap: most often these are all rows of the run.
+      let indexes = run.take(through: heap.first?.key, isDescending: isDescending)
+      if run.isAtEnd { openByteCount -= run.byteCount } else { heap.push(run.item(isDescending)) }
+      try prepare(run, indexes)
+      return true
+    }
+    let page = try passes?.next()
+    for damage in sources.takeDamages() { report(damage) }
+    guard let page else { return false }
+    ready.page = page
+    ready.end = page.count
+    return true
+  }
+
+  /// Renders rows of a run that come next, as many as one page has of them.
+  private func prepare(_ run: MergeRun, _ indexes: Range<Int>) throws(ReelError) {
+    current = (run, indexes.upperBound..<indexes.upperBound)
+    do throws(ReelError) {
+      try sources.render(run, from: indexes.lowerBound, count: min(rest, run.rows.count))
+    } catch .corrupted(let corruption) {
+      return report(corruption)
+    }
+    guard let page = run.page else { return }
+    ready.page = page.page
+    ready.next = indexes.lowerBound
+    ready.end = indexes.upperBound
+    if let first = page.firstIndex {
+      ready.base = first
+      ready.end = min(ready.end, first + page.page.count)
+      current = (run, ready.end..<indexes.upperBound)
+    } else {
+      ready.rows = run.rows
+    }
+  }
+
+  /// The run with the row that comes next, taken out of the heap; nothing at the end, or when
+  /// passes have begun.
+  private func nextRun() throws(ReelError) -> MergeRun? {
     while let top = heap.first {
       heap.removeFirst()
       switch top.content {
       case .segment(let segment):
         for item in try sources.expand(segment) { heap.push(item) }
       case .block(let candidate):
-        if let run = try sources.run(candidate, after: lastEmitted) {
+        if let run = try sources.run(candidate) {
           openByteCount += run.byteCount
           heap.push(run.item(isDescending))
-          if openByteCount > bounds.openByteCount { return try startPasses() }
+          if openByteCount > bounds.openByteCount {
+            startPasses()
+            return nil
+          }
         }
-      case .run(let run):
-        current = run
-        bound = heap.first?.key
-        if let row = takeFromCurrent() { return row }
+      case .run(let run): return run
       }
       for damage in sources.takeDamages() { report(damage) }
     }
     return nil
   }
 
-  /// The next row of the current run while nothing else can come before it.
-  @inline(__always)
-  private func takeFromCurrent() -> MergeRow? {
-    guard let run = current else { return nil }
-    let row = run.row
-    if let bound, row.key != bound, sources.isAfter(row.key, bound) {
-      heap.push(run.item(isDescending))
-      current = nil
-      return nil
-    }
-    lastEmitted = row.key
-    if !run.advance() {
-      current = nil
-      openByteCount -= run.byteCount
-    }
-    return row
-  }
-
   /// Gives up the merge: everything after the last event given is gone over in passes.
-  private func startPasses() throws(ReelError) -> MergeRow? {
+  private func startPasses() {
     heap = Heap<MergeItem>()
-    current = nil
     passes = PassMerge(
-      sources: sources, after: lastEmitted, limit: rest.map { $0 + 1 }, bounds: bounds)
-    return try nextRow()
+      sources: sources, after: lastKey, limit: rest == .max ? nil : rest + 1, bounds: bounds)
   }
 
   private func report(_ damage: Corruption) {
     if !completeness.damages.contains(damage) { completeness.damages.append(damage) }
-  }
-
-  private func view(_ row: MergeRow) throws(ReelError) -> EventView {
-    let run = row.run
-    try sources.complete(run)
-    let block = run.block
-    let isKnown = lastBlock === block
-    let view = try EventView(
-      block: block, row: row.row, sequence: row.key.sequence, runID: block.header.runID,
-      schema: schema, frame: isKnown ? lastFrame : nil, knownIndex: lastFrameIndex)
-    if let frame = view.frame, !isKnown || frame !== lastFrame {
-      lastBlock = block
-      lastFrame = frame
-      lastFrameIndex = block.payloadPlace(row.row)?.frame ?? 0
-    }
-    return view
   }
 }

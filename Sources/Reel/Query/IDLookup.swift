@@ -30,7 +30,7 @@ struct IDLookup {
       guard let row = lastRow(of: id, in: block),
         block.sequence(row) >= snapshot.firstBufferedSequence
       else { continue }
-      return try view(block, row)
+      return try view(RecordRenderer.page(block, rows: [Int32(row)], schema: schema), 0)
     }
     return nil
   }
@@ -65,9 +65,9 @@ struct IDLookup {
       let directory = try segment.directory(file, cache: cache, cost: &cost)
       let ordinals = try ordinals(hash, file, directory, &cost)
       for ordinal in ordinals.reversed() {
-        let block = try cache.block(
-          directory.blocks[ordinal], of: file, wanted: .all, cost: &cost)
-        if let row = lastRow(of: id, in: block) { return try view(block, row) }
+        let entry = directory.blocks[ordinal]
+        let block = try cache.block(entry, of: file, wanted: Self.wanted, cost: &cost)
+        if let row = lastRow(of: id, in: block) { return try view(entry, row, of: file) }
       }
       return nil
     } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
@@ -102,7 +102,8 @@ struct IDLookup {
   func find(_ sequence: UInt64) throws(ReelError) -> EventView? {
     for block in snapshot.buffered
     where (block.header.firstSequence...block.header.lastSequence).contains(sequence) {
-      return try event(block, sequence)
+      guard let row = eventRow(sequence, in: block) else { return nil }
+      return try view(RecordRenderer.page(block, rows: [Int32(row)], schema: schema), 0)
     }
     var low = 0
     var high = snapshot.segments.count
@@ -126,25 +127,44 @@ struct IDLookup {
           $0.firstSequence <= sequence && sequence <= $0.lastSequence
         })
       else { return nil }
-      return try event(
-        try cache.block(entry, of: file, wanted: .all, cost: &cost), sequence)
+      let block = try cache.block(entry, of: file, wanted: Self.wanted, cost: &cost)
+      guard let row = eventRow(sequence, in: block) else { return nil }
+      return try view(entry, row, of: file)
     } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
       return nil
     }
   }
 
-  private func event(_ block: DecodedBlock, _ sequence: UInt64) throws(ReelError) -> EventView? {
+  /// The row of an event that has not been removed.
+  private func eventRow(_ sequence: UInt64, in block: DecodedBlock) -> Int? {
     let row = Int(sequence - block.header.firstSequence)
     guard block.recordType(row) == 0,
       !snapshot.control.isRemoved(timestamp: block.timestamps[row], sequence: sequence)
     else { return nil }
-    return try view(block, row)
+    return row
   }
 
-  private func view(_ block: DecodedBlock, _ row: Int) throws(ReelError) -> EventView {
-    try EventView(
-      block: block, row: row, sequence: block.sequence(row), runID: block.header.runID,
-      schema: snapshot.control.attributes)
+  // MARK: Rendering
+
+  private static let wanted = ColumnSet([.recordType, .timestamp, .id])
+
+  private var schema: AttributeSchema { snapshot.control.attributes }
+
+  /// The event in a row of a segment's block.
+  private func view(
+    _ entry: DirectoryEntry, _ row: Int, of file: SegmentFile
+  ) throws(ReelError) -> EventView {
+    var cost = QueryCost()
+    if let page = try cache.page(entry, of: file, mayRender: false, schema: schema, cost: &cost) {
+      return try view(page, row)
+    }
+    let block = try cache.block(entry, of: file, wanted: .all, cost: &cost)
+    return try view(RecordRenderer.page(block, rows: [Int32(row)], schema: schema), 0)
+  }
+
+  private func view(_ page: RecordPage, _ place: Int) throws(ReelError) -> EventView {
+    if let view = page.view(place) { return view }
+    throw page.damage.map(ReelError.corrupted) ?? .closed
   }
 }
 

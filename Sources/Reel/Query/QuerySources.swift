@@ -126,12 +126,8 @@ final class QuerySources {
   }
 
   /// The matching rows of a block, in the order of the answer; nothing when there is none.
-  ///
-  /// Only rows after `last` count.
-  func run(
-    _ candidate: BlockCandidate, after last: MergeKey?, isPartial: Bool = false
-  ) throws(ReelError) -> MergeRun? {
-    guard let (block, matching) = try matches(candidate, after: last, isPartial: isPartial),
+  func run(_ candidate: BlockCandidate) throws(ReelError) -> MergeRun? {
+    guard let (block, matching) = try matches(candidate, after: nil, isPartial: false),
       !matching.isEmpty
     else { return nil }
     var rows = matching
@@ -207,11 +203,39 @@ final class QuerySources {
     if isDescending { rows.reverse() }
   }
 
-  /// Decodes all columns of a run's block, whose rows are to be given out.
-  func complete(_ run: MergeRun) throws(ReelError) {
-    guard let origin = run.origin, run.block.decoded != .all else { return }
+  // MARK: Records
+
+  /// The share of a block's rows from which on all of them are rendered, to be kept.
+  private static let wholeShare = 8
+
+  /// Sees to it that `run` has the records of up to `count` rows from `index` on.
+  ///
+  /// - Throws: ``ReelError/corrupted(_:)`` when the rest of the block's columns cannot be read,
+  ///   ``ReelError/io(_:)``.
+  func render(_ run: MergeRun, from index: Int, count: Int) throws(ReelError) {
+    if let page = run.page, page.covers(index) { return }
+    let end = min(run.rows.count, index + max(count, 1))
+    let schema = snapshot.control.attributes
+    guard let origin = run.origin else {
+      let rows = Array(run.rows[index..<end])
+      let page = try RecordRenderer.page(run.block, rows: rows, schema: schema)
+      run.page = RunPage(page: page, firstIndex: index)
+      return
+    }
     let file = try cache.file(origin.segment.firstSequence, name: origin.segment.name)
-    run.block = try cache.block(origin.entry, of: file, wanted: .all, cost: &cost)
+    let isLarge = (end - index) * Self.wholeShare >= run.block.header.recordCount
+    if let page = try cache.page(
+      origin.entry, of: file, mayRender: isLarge, schema: schema, cost: &cost)
+    {
+      run.page = RunPage(page: page, firstIndex: nil)
+      return
+    }
+    if run.block.decoded != .all {
+      run.block = try cache.block(origin.entry, of: file, wanted: .all, cost: &cost)
+    }
+    let page = try RecordRenderer.page(
+      run.block, rows: Array(run.rows[index..<end]), schema: schema)
+    run.page = RunPage(page: page, firstIndex: index)
   }
 
   /// Goes on after damage, and after a file that retention removed meanwhile; other errors are

@@ -5,12 +5,14 @@
 final class ReadCache: Sendable {
   private enum Key: Hashable {
     case block(segment: UInt64, offset: Int)
+    case page(segment: UInt64, offset: Int)
     case directory(segment: UInt64, offset: Int)
     case index(segment: UInt64, offset: Int)
   }
 
   private enum Value {
     case block(DecodedBlock)
+    case page(RecordPage)
     case directory(Directory)
     case postings(PostingIndex)
     case fingerprints(FingerprintIndex)
@@ -76,9 +78,29 @@ final class ReadCache: Sendable {
     }
     cost.blocksDecoded += 1
     guard isKept else { return block }
-    let payloads = block.isPartial ? 0 : block.header.rawByteCount
-    keep(.block(block), key, byteCount: block.byteCount + payloads)
+    keep(.block(block), key, byteCount: block.byteCount)
     return block
+  }
+
+  /// All records of a block, if they are in memory, or may be rendered: when many are wanted, or
+  /// when the block was asked for before and is still remembered. So a look-up that comes once
+  /// costs one row, and one that comes again finds its block's records.
+  func page(
+    _ entry: DirectoryEntry, of file: SegmentFile, mayRender: Bool, schema: AttributeSchema,
+    cost: inout QueryCost
+  ) throws(ReelError) -> RecordPage? {
+    let key = Key.page(segment: file.firstSequence, offset: entry.offset)
+    if case .page(let page)? = find(key) { return page }
+    let blockKey = Key.block(segment: file.firstSequence, offset: entry.offset)
+    if !mayRender {
+      guard case .block(let known)? = find(blockKey), known.decoded == .all else { return nil }
+    }
+    let block = try block(entry, of: file, wanted: .all, cost: &cost)
+    let page = try RecordRenderer.page(
+      block, rows: (0..<Int32(block.header.recordCount)).map { $0 }, schema: schema)
+    guard page.count == block.header.recordCount else { return nil }
+    keep(.page(page), key, byteCount: page.byteCount)
+    return page
   }
 
   func directory(

@@ -229,39 +229,26 @@ final class SegmentFile: Sendable {
   }
 }
 
-/// The payload frames of a block in a segment, read and decompressed when first asked for.
-final class SegmentPayloads: PayloadSource {
+/// The payload frames of a block in a segment, read and decompressed whenever they are asked for.
+struct SegmentPayloads: PayloadSource {
   private let segment: SegmentFile
   private let entry: DirectoryEntry
   private let frames: [BlockHeader.Frame]
-  private let offsets: [Int]
-  private let lock = Lock()
-  private nonisolated(unsafe) var decoded: [PayloadFrame?]
+  /// Where frame 0 lies in the file.
+  private let offset: Int
 
-  /// Frame 0 lies at `offset` in the file.
   init(segment: SegmentFile, entry: DirectoryEntry, frames: [BlockHeader.Frame], offset: Int) {
     self.segment = segment
     self.entry = entry
     self.frames = frames
-    var offsets: [Int] = []
-    var next = offset
-    for frame in frames {
-      offsets.append(next)
-      next += frame.storedByteCount
-    }
-    self.offsets = offsets
-    unsafe decoded = [PayloadFrame?](repeating: nil, count: frames.count)
+    self.offset = offset
   }
 
   func frame(_ index: Int) throws(ReelError) -> PayloadFrame {
-    if let frame = lock.withLock({ unsafe decoded[index] }) { return frame }
-    let stored = try segment.file.read(
-      at: offsets[index], byteCount: frames[index].storedByteCount)
+    let start = frames[..<index].reduce(offset) { $0 + $1.storedByteCount }
+    let stored = try segment.file.read(at: start, byteCount: frames[index].storedByteCount)
     do throws(ByteReader.Malformed) {
-      let frame = PayloadFrame(
-        bytes: try SegmentFile.content(of: stored.rawSpan, frames[index]))
-      lock.withLock { unsafe decoded[index] = frame }
-      return frame
+      return PayloadFrame(bytes: try SegmentFile.content(of: stored.rawSpan, frames[index]))
     } catch {
       throw segment.corrupted(entry, error.reason)
     }

@@ -30,6 +30,14 @@
     }
   }
 
+  /// Allocates heap memory that the caller fills before anybody reads it, 64-byte aligned.
+  convenience init(uninitializedByteCount byteCount: Int) {
+    let base = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
+    unsafe self.init(adopting: base, byteCount: byteCount) { pointer, _ in
+      unsafe pointer.deallocate()
+    }
+  }
+
   deinit { unsafe release(base, byteCount) }
 
   /// The bytes of `range`, valid while the region lives.

@@ -30,13 +30,14 @@ import Testing
       let block = try DecodedBlock(
         header: columns.header, attributes: columns.attributes,
         payloads: MemoryPayloads(columns), wanted: .all)
+      let rows = (0..<Int32(events.count)).map { $0 }
+      let page = try RecordRenderer.page(block, rows: rows, schema: rules.attributes)
       for (row, event) in events.enumerated() {
         let sequence = first + UInt64(row)
         var wanted = event
         wanted.sequenceNumber = SequenceNumber(rawValue: sequence)
         wanted.id = event.id ?? .generated(runID: 9, sequenceNumber: sequence)
-        let view = try EventView(
-          block: block, row: row, sequence: sequence, runID: 9, schema: rules.attributes)
+        let view = try #require(page.view(row))
         #expect(view.event == wanted, "seed \(seed), row \(row)")
         #expect(view.hasGeneratedID == (event.id == nil))
       }

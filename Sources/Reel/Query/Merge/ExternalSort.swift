@@ -1,10 +1,10 @@
-/// Brings more rows into the order of the answer than memory holds: an external merge sort.
+/// Brings more events into the order of the answer than memory holds: an external merge sort.
 ///
-/// Rows are copied until a budget is full, sorted, and written to a temporary file as a sorted run;
-/// at the end all runs are merged. When a level has as many runs as can be merged at once, they
-/// become one run of the next level. Time is proportional to the bytes, times a logarithm of the
-/// number of rows; the temporary files take about what the rows take in segments, twice that while
-/// a level is merged.
+/// Events are copied until a budget is full, sorted, and written to a temporary file as a sorted
+/// run; at the end all runs are merged. When a level has as many runs as can be merged at once,
+/// they become one run of the next level. Time is proportional to the bytes, times a logarithm of
+/// the number of events; the temporary files take about what they take in segments, twice that
+/// while a level is merged.
 final class ExternalSort {
   /// What a sort may hold; tests lower it to see several levels on few events.
   struct Bounds {
@@ -26,41 +26,44 @@ final class ExternalSort {
   private var copies = RecordCopies()
   private var levels: [Level] = []
   private var merge: RunMerge?
-  private var packer = RowPacker()
+  private var builder: RecordPageBuilder
   /// Bytes written to temporary files.
   private(set) var writtenByteCount = 0
 
-  init(folder: any Folder, isDescending: Bool, bounds: Bounds) {
+  init(folder: any Folder, schema: AttributeSchema, isDescending: Bool, bounds: Bounds) {
     self.folder = folder
+    builder = RecordPageBuilder(schema: schema)
     self.isDescending = isDescending
     self.bounds = bounds
   }
 
-  /// Copies a row's record.
+  /// Copies an event.
   ///
-  /// - Throws: ``ReelError/io(_:)`` when there is no room for temporary files, and
-  ///   ``ReelError/corrupted(_:)`` when the row's payload cannot be read: it is then left out.
-  func add(_ block: DecodedBlock, row: Int) throws(ReelError) {
-    try copies.add(block, row: row)
+  /// - Throws: ``ReelError/io(_:)`` when there is no room for temporary files.
+  func add(_ view: EventView) throws(ReelError) {
+    copies.add(view)
     if copies.byteCount >= bounds.byteCount { try spill() }
   }
 
-  /// Begins to give rows out: no more are added.
+  /// Begins to give events out: no more are added.
   func finish() throws(ReelError) {
     try spill()
     copies = RecordCopies()
     merge = try RunMerge(levels.flatMap(\.runs), isDescending: isDescending)
   }
 
-  /// The next rows in the order of the answer, none after the last.
-  func nextRows() throws(ReelError) -> [MergeRow] {
-    while let merge, !merge.isEmpty, packer.rows.isEmpty {
-      try merge.take { record, key, runID throws(ReelError) in
-        // Every record was checked when its block was decoded, and its frame has a checksum.
-        if let view = try? RecordView(record) { packer.append(view, key: key, runID: runID) }
+  /// The next events in the order of the answer, nothing after the last.
+  func nextPage() throws(ReelError) -> RecordPage? {
+    guard let merge else { return nil }
+    while !merge.isEmpty {
+      var page: RecordPage?
+      try merge.take { entry in
+        if !builder.hasRoom(entry.byteCount) { page = builder.finish() }
+        builder.append(entry)
       }
+      if let page { return page }
     }
-    return packer.takeRows()
+    return builder.isEmpty ? nil : builder.finish()
   }
 
   private func spill() throws(ReelError) {
@@ -68,8 +71,8 @@ final class ExternalSort {
     copies.sort(isDescending: isDescending)
     try write(level: 0) { writer throws(ReelError) in
       for entry in copies.entries {
-        try copies.withRecord(entry) { record throws(ReelError) in
-          try writer.append(record, key: entry.key, runID: entry.runID)
+        try copies.withBytes(entry) { bytes throws(ReelError) in
+          try writer.append(bytes, key: entry.key)
         }
       }
     }
@@ -94,9 +97,8 @@ final class ExternalSort {
     let merge = try RunMerge(levels[level].runs, isDescending: isDescending)
     try write(level: level + 1) { writer throws(ReelError) in
       while !merge.isEmpty {
-        try merge.take { record, key, runID throws(ReelError) in
-          try writer.append(record, key: key, runID: runID)
-        }
+        guard let key = merge.firstKey else { break }
+        try merge.take { entry throws(ReelError) in try writer.append(entry, key: key) }
       }
     }
     levels[level].runs = []
@@ -127,10 +129,10 @@ private final class RunMerge {
     }
   }
 
-  /// Calls `body` with the first record, its key and its run, and passes over it.
-  func take(
-    _ body: (RawSpan, MergeKey, UInt64) throws(ReelError) -> Void
-  ) throws(ReelError) {
+  var firstKey: MergeKey? { heap.first?.key }
+
+  /// Calls `body` with the first entry and passes over it.
+  func take(_ body: (RawSpan) throws(ReelError) -> Void) throws(ReelError) {
     guard var item = heap.first else { return }
     if try item.reader.take(body) {
       item.key = item.reader.key

@@ -8,14 +8,6 @@ struct MergeKey: Comparable, Hashable, Sendable {
   }
 }
 
-/// One matching row.
-struct MergeRow {
-  var key: MergeKey
-  var row: Int
-  /// The run it belongs to, which knows its block.
-  var run: MergeRun
-}
-
 /// A block's place in a segment.
 struct BlockOrigin {
   var segment: ReadableSegment
@@ -24,12 +16,15 @@ struct BlockOrigin {
 
 /// The matching rows of one block, in the order of the answer.
 final class MergeRun {
-  /// With the columns that the filter looked at, and all of them once a row is to be given out.
+  /// With the columns that the filter looked at, and all of them once rows are to be given out.
   var block: DecodedBlock
   /// Where the block is from; nothing for one in memory.
   let origin: BlockOrigin?
   let rows: [Int32]
-  private var index = 0
+  /// The next row to be taken, as an index of ``rows``.
+  private(set) var index = 0
+  /// Records of the rows, once some are to be given out.
+  var page: RunPage?
 
   init(block: DecodedBlock, origin: BlockOrigin?, rows: [Int32]) {
     self.block = block
@@ -38,23 +33,52 @@ final class MergeRun {
   }
 
   var byteCount: Int { block.byteCount + block.header.rawByteCount + rows.count * 4 }
+  var isAtEnd: Bool { index == rows.count }
 
-  var key: MergeKey {
+  func key(_ index: Int) -> MergeKey {
     let row = Int(rows[index])
     return MergeKey(timestamp: block.timestamps[row], sequence: block.sequence(row))
   }
 
-  var row: MergeRow { MergeRow(key: key, row: Int(rows[index]), run: self) }
-
-  /// Goes to the next row; false after the last.
-  func advance() -> Bool {
-    index += 1
-    return index < rows.count
+  /// Takes the rows up to `bound`, all of them when there is none, as indexes of ``rows``.
+  func take(through bound: MergeKey?, isDescending: Bool) -> Range<Int> {
+    let start = index
+    guard let bound else {
+      index = rows.count
+      return start..<index
+    }
+    func isWithin(_ index: Int) -> Bool {
+      let key = key(index)
+      return isDescending ? !(key < bound) : !(bound < key)
+    }
+    // Most often all of them, else most often few.
+    if isWithin(rows.count - 1) {
+      index = rows.count
+      return start..<index
+    }
+    var low = start
+    var high = rows.count - 1
+    while low < high {
+      let middle = (low + high) / 2
+      if isWithin(middle) { low = middle + 1 } else { high = middle }
+    }
+    index = low
+    return start..<low
   }
 
   func item(_ isDescending: Bool) -> MergeItem {
-    MergeItem(key: key, isDescending: isDescending, content: .run(self))
+    MergeItem(key: key(index), isDescending: isDescending, content: .run(self))
   }
+}
+
+/// A page with records of a run: of its whole block, or of its rows from some index on.
+struct RunPage {
+  var page: RecordPage
+  /// The index of the run's row whose record comes first; nothing for the whole block.
+  var firstIndex: Int?
+
+  /// Whether it has the run's row at `index`.
+  func covers(_ index: Int) -> Bool { firstIndex.map { index < $0 + page.count } ?? true }
 }
 
 /// What the merge has not taken yet: the key is the first that its rows can have.

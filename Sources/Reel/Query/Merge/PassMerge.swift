@@ -16,10 +16,8 @@ final class PassMerge {
   private var copies = RecordCopies()
   /// Entries of ``copies`` given out.
   private var given = 0
-  private var packer = RowPacker()
+  private var builder: RecordPageBuilder
   private var sort: ExternalSort?
-  private var rows: [MergeRow] = []
-  private var index = 0
   private var isFinished = false
   private var mayHaveRoom = true
 
@@ -42,6 +40,7 @@ final class PassMerge {
   ) {
     self.sources = sources
     self.bounds = bounds
+    builder = RecordPageBuilder(schema: sources.snapshot.control.attributes)
     self.last = last
     rest = limit
     capacity = min(bounds.passRowCount, Self.maximumByteCount / Self.bytesPerRecord(sources))
@@ -58,34 +57,28 @@ final class PassMerge {
     return Int(bytes / records) + 2 * Record.headerByteCount
   }
 
-  func next() throws(ReelError) -> MergeRow? {
-    while index == rows.count {
-      rows = try nextRows()
-      index = 0
-      guard rows.isEmpty else { break }
+  /// The next events in the order of the answer, nothing after the last.
+  func next() throws(ReelError) -> RecordPage? {
+    while true {
+      if let sort { return try sort.nextPage() }
+      if let page = nextCopies() { return page }
       guard !isFinished else { return nil }
       try advance()
     }
-    defer { index += 1 }
-    return rows[index]
   }
 
-  private func nextRows() throws(ReelError) -> [MergeRow] {
-    if let sort {
-      let rows = try sort.nextRows()
-      isFinished = rows.isEmpty
-      return rows
-    }
-    while given < copies.entries.count, packer.rows.isEmpty {
-      let entry = copies.entries[given]
-      given += 1
-      copies.withRecord(entry) { record in
-        if let view = try? RecordView(record) {
-          packer.append(view, key: entry.key, runID: entry.runID)
-        }
+  /// The next events that the last pass has copied.
+  private func nextCopies() -> RecordPage? {
+    while given < copies.entries.count {
+      let hasRoom = copies.withBytes(copies.entries[given]) { entry in
+        guard builder.hasRoom(entry.byteCount) else { return false }
+        builder.append(entry)
+        return true
       }
+      guard hasRoom else { break }
+      given += 1
     }
-    return packer.takeRows()
+    return builder.isEmpty ? nil : builder.finish()
   }
 }
 
@@ -111,17 +104,18 @@ extension PassMerge {
   private func sorted(_ candidates: [Candidate]) throws(ReelError) -> ExternalSort? {
     guard let folder = try? sources.temporaryFolder() else { return nil }
     let sort = ExternalSort(
-      folder: folder, isDescending: sources.isDescending, bounds: bounds.sort)
+      folder: folder, schema: sources.snapshot.control.attributes,
+      isDescending: sources.isDescending, bounds: bounds.sort)
     for candidate in candidates {
-      guard let (block, rows) = try matches(candidate) else { continue }
-      for row in rows {
-        do throws(ReelError) {
-          try sort.add(block, row: Int(row))
-        } catch .corrupted(let corruption) {
-          sources.note(corruption)
-        } catch .io {
-          return nil
-        }
+      let isPartial = sources.filter.hasConditions
+      guard
+        let (block, rows) = try sources.matches(
+          candidate.content, after: last, isPartial: isPartial, isKept: false)
+      else { continue }
+      do throws(ReelError) {
+        try forEachEvent(candidate, block, rows) { view throws(ReelError) in try sort.add(view) }
+      } catch .io {
+        return nil
       }
     }
     guard (try? sort.finish()) != nil else { return nil }
@@ -129,17 +123,22 @@ extension PassMerge {
     return sort
   }
 
-  /// The rows of a candidate after ``last``, and its block with all columns.
-  private func matches(
-    _ candidate: Candidate
-  ) throws(ReelError) -> (block: DecodedBlock, rows: [Int32])? {
-    guard
-      let (block, rows) = try sources.matches(
-        candidate.content, after: last, isPartial: sources.filter.hasConditions, isKept: false),
-      !rows.isEmpty
-    else { return nil }
-    guard let whole = try whole(block, candidate) else { return nil }
-    return (whole, rows)
+  /// Calls `body` with the events in `rows` of a candidate; what cannot be read is noted.
+  private func forEachEvent(
+    _ candidate: Candidate, _ known: DecodedBlock?, _ rows: [Int32],
+    _ body: (EventView) throws(ReelError) -> Void
+  ) throws(ReelError) {
+    guard !rows.isEmpty, let block = try whole(known, candidate) else { return }
+    var rest = rows
+    while !rest.isEmpty {
+      let page = try RecordRenderer.page(
+        block, rows: rest, schema: sources.snapshot.control.attributes)
+      if let damage = page.damage { sources.note(damage) }
+      for place in 0..<page.count {
+        if let view = page.view(place) { try body(view) }
+      }
+      rest.removeFirst(page.count)
+    }
   }
 
   /// A candidate's block with all columns.
@@ -205,20 +204,15 @@ extension PassMerge {
   /// Copies the records found, block by block.
   /// - Returns: Whether there was room for all.
   private func copy(_ found: [Found], _ candidates: [Candidate]) throws(ReelError) -> Bool {
-    var current: Int32 = -1
-    var block: DecodedBlock?
-    for row in found.sorted(by: { $0.candidate < $1.candidate }) {
-      if row.candidate != current {
-        current = row.candidate
-        block = try whole(nil, candidates[Int(current)])
-      }
-      guard let block else { continue }
-      do throws(ReelError) {
-        try copies.add(block, row: Int(row.row))
-      } catch .corrupted(let corruption) {
-        sources.note(corruption)
-      }
+    let sorted = found.sorted { ($0.candidate, $0.row) < ($1.candidate, $1.row) }
+    var start = 0
+    while start < sorted.count {
+      let candidate = sorted[start].candidate
+      let end = sorted[start...].firstIndex { $0.candidate != candidate } ?? sorted.count
+      let rows = sorted[start..<end].map(\.row)
+      try forEachEvent(candidates[Int(candidate)], nil, rows) { copies.add($0) }
       guard copies.byteCount <= 2 * Self.maximumByteCount else { return false }
+      start = end
     }
     return true
   }

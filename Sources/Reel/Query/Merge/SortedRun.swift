@@ -1,11 +1,11 @@
 /// A stretch of a temporary file that holds records in the order of an answer.
 ///
-/// It is made of frames. Each has a header of 32 bytes – the stored and the raw length (`UInt32`),
-/// the timestamp and the sequence number of its first record, and the XXH3-64 of the stored bytes –
-/// and then, compressed with LZ4 when that is shorter, its entries: sequence number, run id,
-/// record. A record longer than a frame should be has a frame of its own, so that a merge, which
-/// has a frame of each run in memory, stays small: it reads such a frame only when its record's
-/// turn comes.
+/// It is made of frames. Each has a header of 32 bytes: the stored and the raw length (`UInt32`),
+/// the timestamp and the sequence number of its first entry, and the XXH3-64 of the stored bytes;
+/// and then, compressed with LZ4 when that is shorter, its entries, which are those of a
+/// ``RecordPage``. An entry longer than a frame should be has a frame of its own, so that a merge,
+/// which has a frame of each run in memory, stays small: it reads such a frame only when its
+/// entry's turn comes.
 ///
 /// The layout is nobody else's business: the file has no name and dies with its reader.
 struct SortedRun {
@@ -15,7 +15,6 @@ struct SortedRun {
   /// Bytes of entries in a frame, unless one entry alone is longer.
   static let frameByteCount = 32 << 10
   fileprivate static let headerByteCount = 32
-  fileprivate static let entryPrefixByteCount = 16
   fileprivate static let checksumSeed: UInt64 = 0x5265_656C_536F_7274  // "ReelSort"
 }
 
@@ -35,16 +34,15 @@ struct SortedRunWriter {
     end = start
   }
 
-  /// Appends a record, which follows all before it in the order of the answer.
+  /// Appends an entry, which follows all before it in the order of the answer.
   ///
   /// - Throws: ``ReelError/io(_:)``; the run is then useless.
-  mutating func append(_ record: RawSpan, key: MergeKey, runID: UInt64) throws(ReelError) {
-    let size = SortedRun.entryPrefixByteCount + record.byteCount
-    if !frame.isEmpty, frame.count + size > SortedRun.frameByteCount { try writeFrame() }
+  mutating func append(_ entry: RawSpan, key: MergeKey) throws(ReelError) {
+    if !frame.isEmpty, frame.count + entry.byteCount > SortedRun.frameByteCount {
+      try writeFrame()
+    }
     if firstKey == nil { firstKey = key }
-    frame.append(littleEndian: key.sequence)
-    frame.append(littleEndian: runID)
-    frame.append(record)
+    frame.append(entry)
   }
 
   private mutating func writeFrame() throws(ReelError) {
@@ -84,10 +82,10 @@ final class SortedRunReader {
   private var header: [UInt8] = []
   private var frame: [UInt8] = []
   private var position = 0
-  /// The key of the next record.
+  /// The key of the next entry.
   private(set) var key: MergeKey
 
-  /// - Returns: Nothing when the run has no records.
+  /// - Returns: Nothing when the run has no entries.
   init?(_ run: SortedRun) throws(ReelError) {
     self.run = run
     offset = run.range.lowerBound
@@ -95,7 +93,7 @@ final class SortedRunReader {
     guard try readHeader() else { return nil }
   }
 
-  /// Reads the header of the next frame, for the key of its first record.
+  /// Reads the header of the next frame, for the key of its first entry.
   /// - Returns: False at the end of the run.
   private func readHeader() throws(ReelError) -> Bool {
     frame = []
@@ -125,22 +123,20 @@ final class SortedRunReader {
     offset = start + storedByteCount
   }
 
-  /// Calls `body` with the next record, its key and its run, and passes over it.
-  /// - Returns: False after the last record of the run.
-  func take(
-    _ body: (RawSpan, MergeKey, UInt64) throws(ReelError) -> Void
-  ) throws(ReelError) -> Bool {
+  /// Calls `body` with the next entry and passes over it.
+  /// - Returns: False after the last entry of the run.
+  func take(_ body: (RawSpan) throws(ReelError) -> Void) throws(ReelError) -> Bool {
     if frame.isEmpty { try readFrame() }
     let entries = frame
-    let start = position + SortedRun.entryPrefixByteCount
-    guard start + Record.headerByteCount <= entries.count else { throw damaged() }
-    let byteCount = Int(entries.rawSpan.integer(at: start, as: UInt32.self))
-    guard byteCount <= entries.count - start else { throw damaged() }
-    let runID = entries.rawSpan.integer(at: position + 8, as: UInt64.self)
-    try body(entries.rawSpan.extracting(start..<(start + byteCount)), key, runID)
-    position = start + byteCount
+    let start = position
+    let record = start + RecordPage.entryPrefixByteCount
+    guard record + Record.headerByteCount <= entries.count else { throw damaged() }
+    let byteCount = Int(entries.rawSpan.integer(at: record, as: UInt32.self))
+    guard byteCount <= entries.count - record else { throw damaged() }
+    try body(entries.rawSpan.extracting(start..<(record + byteCount)))
+    position = record + byteCount
     if position == entries.count { return try readHeader() }
-    let next = position + SortedRun.entryPrefixByteCount
+    let next = position + RecordPage.entryPrefixByteCount
     guard next + Record.headerByteCount <= entries.count else { throw damaged() }
     key = MergeKey(
       timestamp: entries.rawSpan.integer(at: next + 8, as: Int64.self),

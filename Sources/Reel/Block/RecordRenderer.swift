@@ -1,0 +1,224 @@
+/// Turns rows of a block back into records, column by column.
+///
+/// It costs about as much as copying the rows; what it makes can be given out any number of times.
+struct RecordRenderer {
+  private let block: DecodedBlock
+  private let rows: [Int32]
+  private let schema: AttributeSchema
+  /// Where each record begins, and where its next field goes.
+  private var offsets: [Int] = []
+  private var positions: [Int] = []
+  private var region = Region(byteCount: 0)
+  private var attributes: [[UInt8]] = []
+  private var functions: [FunctionKey.Parts] = []
+  private var damage: Corruption?
+  private var unreadable: [Int] = []
+
+  /// A page never takes more; rows that would are rendered in several pages.
+  static let maximumByteCount = 2 * Limits.blockByteCount
+
+  /// For `rows` of a block with all columns decoded.
+  private init(_ block: DecodedBlock, _ rows: [Int32], _ schema: AttributeSchema) {
+    self.block = block
+    self.rows = rows
+    self.schema = schema
+  }
+
+  /// A page with the records of `rows`, in that order, or of as many of them as may be in one page.
+  ///
+  /// Rows whose payload is damaged are marked as unreadable.
+  /// - Throws: ``ReelError/io(_:)``.
+  static func page(
+    _ block: DecodedBlock, rows: [Int32], schema: AttributeSchema
+  ) throws(ReelError) -> RecordPage {
+    var renderer = RecordRenderer(block, rows, schema)
+    return try renderer.render()
+  }
+
+  private mutating func render() throws(ReelError) -> RecordPage {
+    let count = measure()
+    if count < rows.count {
+      return try Self.page(block, rows: Array(rows[..<count]), schema: schema)
+    }
+    positions = offsets.map { $0 + Record.headerByteCount }
+    writeHeaders()
+    write(block.ids, .id)
+    write(block.text(.kind), .kind)
+    write(block.text(.process), .process)
+    write(block.text(.peerProcess), .peerProcess)
+    writeFunctions()
+    write(block.text(.correlationID), .correlationID)
+    write(block.text(.astNodeID), .astNodeID)
+    write(block.text(.node), .node)
+    write(block.parentIDs, .parentID)
+    write(block.callIDs, .callID)
+    writeAttributes()
+    try writePayloads()
+    var starts = offsets.map { UInt32($0) }
+    for index in unreadable { starts[index] = RecordPage.unreadable }
+    return RecordPage(region: region, offsets: starts, schema: schema, damage: damage)
+  }
+
+  // MARK: Measuring
+
+  /// Lays the records out.
+  /// - Returns: How many of them fit into a page.
+  private mutating func measure() -> Int {
+    var sizes = [Int](
+      repeating: RecordPage.entryPrefixByteCount + Record.headerByteCount, count: rows.count)
+    for id in [ColumnID.kind, .process, .peerProcess, .correlationID, .astNodeID, .node] {
+      if let column = block.text(id) { add(column, to: &sizes) }
+    }
+    if let column = block.text(.function) { addFunctions(column, to: &sizes) }
+    for column in [block.ids, block.parentIDs, block.callIDs] {
+      guard let column else { continue }
+      for index in rows.indices { sizes[index] += column.bytes(Int(rows[index])).byteCount }
+    }
+    if !block.attributeColumns.isEmpty {
+      attributes = rows.map { attributeSection(Int($0)) }
+      for index in rows.indices { sizes[index] += attributes[index].count }
+    }
+    for index in rows.indices { sizes[index] += block.payloadByteCount(Int(rows[index])) }
+    offsets.reserveCapacity(rows.count)
+    var total = 0
+    for (index, size) in sizes.enumerated() {
+      if total + size > Self.maximumByteCount, index > 0 { return index }
+      offsets.append(total + RecordPage.entryPrefixByteCount)
+      total += size
+    }
+    region = Region(uninitializedByteCount: total)
+    return rows.count
+  }
+
+  private func add(_ column: TextColumn, to sizes: inout [Int]) {
+    for index in rows.indices { sizes[index] += column.byteCount(ofRow: Int(rows[index])) }
+  }
+
+  private mutating func addFunctions(_ column: TextColumn, to sizes: inout [Int]) {
+    functions = [FunctionKey.Parts()]
+    functions.reserveCapacity(column.count + 1)
+    var lengths = [0]
+    for code in 0..<column.count {
+      let parts = FunctionKey.parts(column.text(code: UInt16(code + 1)))
+      functions.append(parts)
+      lengths.append((parts.module?.count ?? 0) + (parts.name?.count ?? 0))
+    }
+    for index in rows.indices { sizes[index] += lengths[Int(column.code(Int(rows[index])))] }
+  }
+
+  /// The declared attributes of a row as a record holds them.
+  private func attributeSection(_ row: Int) -> [UInt8] {
+    var entries: [UInt8] = []
+    var count: UInt64 = 0
+    for index in block.attributeColumns.keys.sorted() {
+      guard let column = block.attributeColumns[index] else { continue }
+      let code = column.code(row)
+      guard code != 0 else { continue }
+      count += 1
+      entries.append(UInt8(index))
+      entries.append(lengthPrefixed: column.text(code: code))
+    }
+    guard count > 0 else { return [] }
+    var section: [UInt8] = []
+    section.append(varint: count)
+    return section + entries
+  }
+
+  // MARK: Writing
+
+  private func writeHeaders() {
+    let region = region
+    let runID = block.header.runID
+    for index in rows.indices {
+      let row = Int(rows[index])
+      let start = offsets[index]
+      let end =
+        index + 1 < offsets.count
+        ? offsets[index + 1] - RecordPage.entryPrefixByteCount : region.byteCount
+      region.store(block.sequence(row), at: start - 16)
+      region.store(runID, at: start - 8)
+      region.store(UInt32(end - start), at: start)
+      region.store(block.recordType(row), at: start + 4)
+      region.store(block.payloadEncoding(row), at: start + 5)
+      let clock = block.secondClock(row)
+      region.store(clock == nil ? 0 : Record.secondClockFlag, at: start + 6)
+      region.store(block.timestamps[row], at: start + 8)
+      region.store(clock ?? 0, at: start + 16)
+      let length = UInt32(block.payloadByteCount(row))
+      region.store(block.hasPayload(row) ? length : Record.absentPayload, at: start + 24)
+      region.store(UInt32(0), at: start + 28)
+      // Arity and the eleven lengths: all absent.
+      region.store(UInt64.max, at: start + 32)
+      region.store(UInt64.max, at: start + 40)
+      region.store(UInt64.max, at: start + 48)
+    }
+  }
+
+  @inline(__always)
+  private mutating func put(_ bytes: RawSpan, _ field: Record.Field, _ index: Int) {
+    let place = offsets[index] + Record.lengthsOffset + 2 * field.rawValue
+    region.store(UInt16(truncatingIfNeeded: bytes.byteCount), at: place)
+    region.copy(bytes, at: positions[index])
+    positions[index] += bytes.byteCount
+  }
+
+  private mutating func write(_ column: TextColumn?, _ field: Record.Field) {
+    guard let column else { return }
+    for index in rows.indices {
+      let code = column.code(Int(rows[index]))
+      if code != 0 { put(column.text(code: code), field, index) }
+    }
+  }
+
+  private mutating func write(_ column: IdentifierColumn?, _ field: Record.Field) {
+    guard let column else { return }
+    for index in rows.indices {
+      let row = Int(rows[index])
+      if column.hasValue(row) { put(column.bytes(row), field, index) }
+    }
+  }
+
+  private mutating func writeFunctions() {
+    guard let column = block.text(.function) else { return }
+    for index in rows.indices {
+      let code = column.code(Int(rows[index]))
+      guard code != 0 else { continue }
+      let parts = functions[Int(code)]
+      let key = column.text(code: code)
+      if let module = parts.module { put(key.extracting(module), .module, index) }
+      if let name = parts.name { put(key.extracting(name), .function, index) }
+      if let arity = parts.arity { region.store(arity, at: offsets[index] + 32) }
+    }
+  }
+
+  private mutating func writeAttributes() {
+    for index in attributes.indices {
+      let section = attributes[index]
+      region.store(UInt32(section.count), at: offsets[index] + 28)
+      region.copy(section.rawSpan, at: positions[index])
+      positions[index] += section.count
+    }
+  }
+
+  private mutating func writePayloads() throws(ReelError) {
+    var frames = [PayloadFrame?](repeating: nil, count: block.header.frames.count)
+    var damaged = [Bool](repeating: false, count: frames.count)
+    for index in rows.indices {
+      guard let (number, range) = block.payloadPlace(Int(rows[index])) else { continue }
+      if frames[number] == nil && !damaged[number] {
+        do throws(ReelError) {
+          frames[number] = try block.payloads.frame(number)
+        } catch .corrupted(let corruption) {
+          damage = damage ?? corruption
+          damaged[number] = true
+        }
+      }
+      if let frame = frames[number] {
+        let bytes = frame.bytes
+        region.copy(bytes.rawSpan.extracting(range), at: positions[index])
+      } else {
+        unreadable.append(index)
+      }
+    }
+  }
+}
