@@ -33,7 +33,8 @@ let package = Package(
     .systemLibrary(
       name: "CXXHash", pkgConfig: "libxxhash",
       providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
-    .target(name: "Reel", dependencies: ["CLZ4", "CXXHash"], swiftSettings: settings),
+    .target(name: "CPrefetch"),
+    .target(name: "Reel", dependencies: ["CLZ4", "CPrefetch", "CXXHash"], swiftSettings: settings),
     .target(
       name: "ReelServiceLifecycle",
       dependencies: [

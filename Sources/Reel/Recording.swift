@@ -47,7 +47,7 @@ public final class Recording: Sendable {
     recordingFolder = folder
     path = folder.path
     cache = ReadCache(folder: folder, configuration: configuration)
-    var reader = SnapshotReader(folder: folder, clock: clock)
+    let reader = SnapshotReader(folder: folder, clock: clock)
     try reader.refresh()
     unsafe source = .folder(reader)
   }
@@ -78,23 +78,23 @@ public final class Recording: Sendable {
     of folder: any Folder, segment name: String
   ) throws(ReelError) -> Snapshot {
     let file = try folder.open(name, .read)
-    var snapshot = Snapshot()
+    var draft = SnapshotDraft()
     let segment = try SnapshotReader.readable(
       file, name: name, expected: nil, byteCount: try file.byteCount(), old: nil,
-      recording: &snapshot.recording)
-    snapshot.segments = [segment]
-    snapshot.firstBufferedSequence = segment.summary.nextSequence
+      recording: &draft.recording)
+    draft.segments = [segment]
+    draft.firstBufferedSequence = segment.summary.nextSequence
     let open = try SegmentFile(file: file)
-    snapshot.control = (try? open.state()) ?? ControlState()
+    draft.control = (try? open.state()) ?? ControlState()
     var cost = QueryCost()
     let cache = ReadCache(folder: folder, configuration: RecordingConfiguration())
     for entry in (try? segment.blocks(open, cache: cache, cost: &cost)) ?? []
     where entry.eventCount < entry.recordCount {
-      try? open.controlRecords(entry) { snapshot.control.apply($0, sequence: $1) }
+      try? open.controlRecords(entry) { draft.control.apply($0, sequence: $1) }
     }
     // What an earlier segment said of removed events does not matter to one that stands alone.
-    snapshot.control.dropped = Drop(below: 1, eventCount: 0)
-    return snapshot
+    draft.control.dropped = Drop(below: 1, eventCount: 0)
+    return Snapshot(draft, order: TimeOrder([]))
   }
 
   /// Ends the use of this recording: later calls throw ``ReelError/closed``.
@@ -111,10 +111,7 @@ public final class Recording: Sendable {
     if unsafe isClosed { throw .closed }
     switch unsafe source {
     case .segment(let snapshot): return snapshot
-    case .folder(var reader):
-      // Not kept twice while it is changed.
-      unsafe source = .segment(Snapshot())
-      defer { unsafe source = .folder(reader) }
+    case .folder(let reader):
       try reader.refresh()
       return reader.snapshot
     }

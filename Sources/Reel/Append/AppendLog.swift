@@ -202,7 +202,7 @@ final class AppendLog: @unchecked Sendable {
       let page = buffer.headerPage()
       let ranges = buffer.uncommittedRanges(to: target)
       lock.unlock()
-      let result = write(page, ranges)
+      let result = write(page, ranges, target)
       lock.lock()
       isCommitting = false
       switch result {
@@ -214,10 +214,13 @@ final class AppendLog: @unchecked Sendable {
     lock.unlock()
   }
 
-  private func write(_ page: [UInt8], _ ranges: [Range<Int>]) -> Result<Void, ReelError> {
+  private func write(
+    _ page: [UInt8], _ ranges: [Range<Int>], _ target: Int
+  ) -> Result<Void, ReelError> {
     do throws(ReelError) {
       try buffer.file.write(page.rawSpan, at: 0)
       for range in ranges { try buffer.write(range) }
+      try buffer.writePublished(target)
       try buffer.file.sync()
       return .success(())
     } catch {

@@ -11,6 +11,8 @@ final class DecodedBlock: Sendable {
   let decoded: ColumnSet
 
   let timestamps: [Int64]
+  /// The rows that are events, by timestamp and then arrival.
+  let eventOrder: [Int32]
   private let recordTypes: [UInt32]?
   let texts: [TextColumn?]
   let attributeColumns: [Int: TextColumn]
@@ -108,6 +110,7 @@ final class DecodedBlock: Sendable {
         "the dictionaries", "are larger than possible", found: textByteCount)
     }
     self.timestamps = timestamps
+    eventOrder = Self.eventOrder(timestamps, recordTypes)
     self.recordTypes = recordTypes
     self.texts = texts
     self.attributeColumns = attributeColumns
@@ -134,6 +137,13 @@ final class DecodedBlock: Sendable {
 
   /// About how much memory it takes, payload frames not counted.
   var byteCount: Int { attributes.count * 3 + header.recordCount * 16 + 1024 }
+
+  private static func eventOrder(_ timestamps: [Int64], _ types: [UInt32]?) -> [Int32] {
+    var rows = (0..<Int32(timestamps.count)).map { $0 }
+    if let types { rows.removeAll { types[Int($0)] != 0 } }
+    sortByTime(&rows, timestamps)
+    return rows
+  }
 
   private static func expect(
     _ entry: ColumnEntry, _ encoding: ColumnEncoding
@@ -322,5 +332,17 @@ extension ColumnID {
   var textSlot: Int? {
     (ColumnID.kind.rawValue...ColumnID.node.rawValue).contains(rawValue)
       ? Int(rawValue - ColumnID.kind.rawValue) : nil
+  }
+}
+
+/// Brings rows, which are in order of arrival, into the order of their timestamps.
+func sortByTime(_ rows: inout [Int32], _ timestamps: [Int64]) {
+  // Most often they are in order already, or nearly.
+  for index in 1..<max(rows.count, 1)
+  where timestamps[Int(rows[index - 1])] > timestamps[Int(rows[index])] {
+    return rows.sort { a, b in
+      let (first, second) = (timestamps[Int(a)], timestamps[Int(b)])
+      return first != second ? first < second : a < b
+    }
   }
 }

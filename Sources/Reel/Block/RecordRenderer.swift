@@ -9,6 +9,7 @@ struct RecordRenderer {
   private var offsets: [Int] = []
   private var positions: [Int] = []
   private var region = Region(byteCount: 0)
+  private var flags: [UInt16] = []
   private var attributes: [[UInt8]] = []
   private var functions: [FunctionKey.Parts] = []
   private var damage: Corruption?
@@ -42,16 +43,17 @@ struct RecordRenderer {
     }
     positions = offsets.map { $0 + Record.headerByteCount }
     writeHeaders()
-    write(block.ids, .id)
-    write(block.text(.kind), .kind)
-    write(block.text(.process), .process)
-    write(block.text(.peerProcess), .peerProcess)
+    writeIdentifiers(block.ids, .id)
+    writeTexts(block.text(.kind), .kind)
+    writeTexts(block.text(.process), .process)
+    writeTexts(block.text(.peerProcess), .peerProcess)
     writeFunctions()
-    write(block.text(.correlationID), .correlationID)
-    write(block.text(.astNodeID), .astNodeID)
-    write(block.text(.node), .node)
-    write(block.parentIDs, .parentID)
-    write(block.callIDs, .callID)
+    writeTexts(block.text(.correlationID), .correlationID)
+    writeTexts(block.text(.astNodeID), .astNodeID)
+    writeTexts(block.text(.node), .node)
+    writeIdentifiers(block.parentIDs, .parentID)
+    writeIdentifiers(block.callIDs, .callID)
+    writeFlags()
     writeAttributes()
     try writePayloads()
     var starts = offsets.map { UInt32($0) }
@@ -126,8 +128,9 @@ struct RecordRenderer {
 
   // MARK: Writing
 
-  private func writeHeaders() {
+  private mutating func writeHeaders() {
     let region = region
+    flags = [UInt16](repeating: 0, count: rows.count)
     let runID = block.header.runID
     for index in rows.indices {
       let row = Int(rows[index])
@@ -141,54 +144,77 @@ struct RecordRenderer {
       region.store(block.recordType(row), at: start + 4)
       region.store(block.payloadEncoding(row), at: start + 5)
       let clock = block.secondClock(row)
-      region.store(clock == nil ? 0 : Record.secondClockFlag, at: start + 6)
+      flags[index] = clock == nil ? 0 : Record.secondClockFlag
       region.store(block.timestamps[row], at: start + 8)
       region.store(clock ?? 0, at: start + 16)
       let length = UInt32(block.payloadByteCount(row))
       region.store(block.hasPayload(row) ? length : Record.absentPayload, at: start + 24)
       region.store(UInt32(0), at: start + 28)
-      // Arity and the eleven lengths: all absent.
-      region.store(UInt64.max, at: start + 32)
-      region.store(UInt64.max, at: start + 40)
-      region.store(UInt64.max, at: start + 48)
+      region.store(Record.absentLength, at: start + 32)
     }
   }
 
+  /// Puts a field behind those before; fields come in the order of ``Record/Field``.
   @inline(__always)
   private mutating func put(_ bytes: RawSpan, _ field: Record.Field, _ index: Int) {
-    let place = offsets[index] + Record.lengthsOffset + 2 * field.rawValue
-    region.store(UInt16(truncatingIfNeeded: bytes.byteCount), at: place)
     region.copy(bytes, at: positions[index])
-    positions[index] += bytes.byteCount
+    positions[index] &+= bytes.byteCount
+    flags[index] |= RecordPage.presence(of: field)
   }
 
-  private mutating func write(_ column: TextColumn?, _ field: Record.Field) {
-    guard let column else { return }
+  /// Notes for all rows where a field ends.
+  @inline(__always)
+  private func end(_ field: Record.Field) {
     for index in rows.indices {
-      let code = column.code(Int(rows[index]))
-      if code != 0 { put(column.text(code: code), field, index) }
+      let start = offsets[index]
+      let place = start &+ Record.lengthsOffset &+ 2 &* field.rawValue
+      region.store(UInt16(truncatingIfNeeded: positions[index] &- start), at: place)
     }
   }
 
-  private mutating func write(_ column: IdentifierColumn?, _ field: Record.Field) {
-    guard let column else { return }
-    for index in rows.indices {
-      let row = Int(rows[index])
-      if column.hasValue(row) { put(column.bytes(row), field, index) }
+  private mutating func writeTexts(_ column: TextColumn?, _ field: Record.Field) {
+    if let column {
+      for index in rows.indices {
+        let code = column.code(Int(rows[index]))
+        if code != 0 { put(column.text(code: code), field, index) }
+      }
     }
+    end(field)
+  }
+
+  private mutating func writeIdentifiers(_ column: IdentifierColumn?, _ field: Record.Field) {
+    if let column {
+      for index in rows.indices {
+        let row = Int(rows[index])
+        if column.hasValue(row) { put(column.bytes(row), field, index) }
+      }
+    }
+    end(field)
   }
 
   private mutating func writeFunctions() {
-    guard let column = block.text(.function) else { return }
+    guard let column = block.text(.function) else {
+      end(.module)
+      return end(.function)
+    }
     for index in rows.indices {
       let code = column.code(Int(rows[index]))
-      guard code != 0 else { continue }
+      if let module = functions[Int(code)].module {
+        put(column.text(code: code).extracting(module), .module, index)
+      }
+    }
+    end(.module)
+    for index in rows.indices {
+      let code = column.code(Int(rows[index]))
       let parts = functions[Int(code)]
-      let key = column.text(code: code)
-      if let module = parts.module { put(key.extracting(module), .module, index) }
-      if let name = parts.name { put(key.extracting(name), .function, index) }
+      if let name = parts.name { put(column.text(code: code).extracting(name), .function, index) }
       if let arity = parts.arity { region.store(arity, at: offsets[index] + 32) }
     }
+    end(.function)
+  }
+
+  private func writeFlags() {
+    for index in rows.indices { region.store(flags[index], at: offsets[index] + 6) }
   }
 
   private mutating func writeAttributes() {

@@ -167,6 +167,19 @@ struct TextColumn: Sendable {
     return UInt16(low)
   }
 
+  /// The codes of the texts that begin with `prefix`; O(log n).
+  func codes(withPrefix prefix: [UInt8]) -> Range<Int> {
+    let first = firstIndex(count) {
+      !self.text(code: UInt16($0 + 1)).isLexicographicallyBefore(prefix.rawSpan)
+    }
+    let end =
+      first
+      + firstIndex(count - first) {
+        self.text(code: UInt16(first + $0 + 1)).commonPrefix(prefix.rawSpan) < prefix.count
+      }
+    return (first + 1)..<(end + 1)
+  }
+
   /// The number of rows that have each text, by number.
   func rowCounts() -> [Int] {
     var counts = [Int](repeating: 0, count: count + 1)

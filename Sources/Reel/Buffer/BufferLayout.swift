@@ -14,6 +14,7 @@
 /// |     48 |    8 | firstSequence | as in the file name                                  |
 /// |     56 |    8 | created       | wall clock, nanoseconds                              |
 /// |     64 |    8 | checksum      | XXH3-64 of the 64 bytes before                       |
+/// |     80 |    8 | published     | the end of the last frame, through all laps: a hint  |
 /// |    128 |   32 | lap entry 0   | laps with an even number                             |
 /// |    192 |   32 | lap entry 1   | laps with an odd number                              |
 /// |    256 |   56 | progress 0    | ``BufferProgress``, even counters                    |
@@ -24,6 +25,11 @@ struct BufferHeader: Hashable, Sendable {
   static let fixedByteCount = 72
   /// The part of the page that has fields.
   static let usedByteCount = 384
+  /// Where the writer notes the end of the last frame.
+  ///
+  /// A reader who finds the page as it was before need not look at the ring. Nothing else depends
+  /// on it.
+  static let publishedOffset = 80
   static let maximumCapacity = 1 << 30
 
   var durability: Durability

@@ -37,7 +37,7 @@ struct BufferReader {
   }
 
   /// The entries of the header page.
-  private func headerPage() throws(ReelError) -> [UInt8] {
+  func headerPage() throws(ReelError) -> [UInt8] {
     try file.read(at: 0, byteCount: BufferHeader.usedByteCount)
   }
 

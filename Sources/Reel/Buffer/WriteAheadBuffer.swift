@@ -127,6 +127,7 @@ final class WriteAheadBuffer {
     storeFrame(
       offset, byteCount: reservation.byteCount, recordCount: recordCount, sequence: sequence)
     head = offset + BufferFrame.paddedByteCount(reservation.byteCount)
+    region.store(UInt64(head), at: BufferHeader.publishedOffset)
     if header.durability == .process { committed = head }
     return sequence
   }
@@ -179,7 +180,10 @@ final class WriteAheadBuffer {
   /// A copy of the header page, for a commit: the flusher may change the page meanwhile.
   func headerPage() -> [UInt8] {
     let region = region
-    return region.bytes(0..<BufferHeader.byteCount).copied()
+    var page = region.bytes(0..<BufferHeader.byteCount).copied()
+    // It is written before the frames are, which readers must not take for looked at by then.
+    page.overwrite(UInt64(committed), at: BufferHeader.publishedOffset)
+    return page
   }
 
   /// The byte ranges of the ring that a commit of everything up to `offset` must write.
@@ -199,6 +203,13 @@ final class WriteAheadBuffer {
   func write(_ range: Range<Int>) throws(ReelError) {
     let region = region
     try file.write(region.bytes(range), at: range.lowerBound)
+  }
+
+  /// Writes that everything before `offset` may be read.
+  func writePublished(_ offset: Int) throws(ReelError) {
+    var bytes: [UInt8] = []
+    bytes.append(littleEndian: UInt64(offset))
+    try file.write(bytes.rawSpan, at: BufferHeader.publishedOffset)
   }
 
   /// Notes that everything before `offset` is durable.

@@ -128,6 +128,7 @@ public struct Timestamp: Hashable, Comparable, Sendable, ExpressibleByIntegerLit
   public var nanoseconds: Int64
 
   /// Creates the moment `nanoseconds` after the epoch.
+  @inlinable
   public init(nanoseconds: Int64) {
     self.nanoseconds = nanoseconds
   }
@@ -154,6 +155,7 @@ public struct SequenceNumber: RawRepresentable, Hashable, Comparable, Sendable {
   public let rawValue: UInt64
 
   /// Creates the sequence number `rawValue`.
+  @inlinable
   public init(rawValue: UInt64) {
     self.rawValue = rawValue
   }

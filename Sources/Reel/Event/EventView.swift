@@ -2,14 +2,27 @@
 ///
 /// It keeps some hundred kilobytes of events around it in memory, so hold ``event`` instead for
 /// long.
+///
+/// Its accessors are inlined into the caller, so that looking at all fields costs little more than
+/// reading their bytes.
 public struct EventView: Sendable {
+  @usableFromInline
   let page: RecordPage
   /// Where its record begins.
+  @usableFromInline
   let offset: Int
 
+  @inlinable
+  init(page: RecordPage, offset: Int) {
+    self.page = page
+    self.offset = offset
+  }
+
   /// The place in the order of arrival.
+  @inlinable @inline(__always)
   public var sequenceNumber: SequenceNumber { SequenceNumber(rawValue: sequence) }
   /// When it happened.
+  @inlinable @inline(__always)
   public var timestamp: Timestamp { Timestamp(nanoseconds: integer(at: 8, as: Int64.self)) }
   /// The place in every answer that has it.
   public var position: Query.Position {
@@ -33,6 +46,7 @@ public struct EventView: Sendable {
     return function == Function() ? nil : function
   }
   /// The function's arity.
+  @inlinable @inline(__always)
   public var arity: UInt16? {
     let arity = integer(at: 32, as: UInt16.self)
     return arity == Record.absentLength ? nil : arity
@@ -48,6 +62,7 @@ public struct EventView: Sendable {
   /// What an entry and its exit have in common.
   public var callID: String? { text(.callID) }
   /// A reading of a second clock.
+  @inlinable @inline(__always)
   public var secondClock: Int64? {
     integer(at: 6, as: UInt16.self) & Record.secondClockFlag == 0
       ? nil : integer(at: 16, as: Int64.self)
@@ -77,7 +92,7 @@ public struct EventView: Sendable {
   }
 
   /// Calls `body` with the payload's bytes in place; none when it is absent or empty.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func withPayloadBytes<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
     let length = integer(at: 24, as: UInt32.self)
     let end = offset + byteCount
@@ -89,7 +104,7 @@ public struct EventView: Sendable {
   // MARK: Fields in place
 
   /// Calls `body` with the UTF-8 bytes of a text in place, or with nothing when it is absent.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func withBytes<R, E: Error>(
     of field: TextField, _ body: (RawSpan?) throws(E) -> R
   ) throws(E) -> R {
@@ -98,12 +113,13 @@ public struct EventView: Sendable {
 
   /// Calls `body` with the bytes of the caller's id in place, or with nothing for one that the
   /// store gave, which is ``id``.
-  @inline(__always)
+  @inlinable @inline(__always)
   public func withIDBytes<R, E: Error>(_ body: (RawSpan?) throws(E) -> R) throws(E) -> R {
     try withBytes(of: .id, body)
   }
 
   /// The texts that can be looked at in place.
+  @frozen
   public enum TextField: Sendable, CaseIterable {
     /// ``EventView/kind``.
     case kind
@@ -124,8 +140,8 @@ public struct EventView: Sendable {
     /// ``EventView/callID``.
     case callID
 
-    @inline(__always)
-    fileprivate var recordField: Record.Field {
+    @inlinable @inline(__always)
+    var recordField: Record.Field {
       switch self {
       case .kind: .kind
       case .process: .process
@@ -142,11 +158,13 @@ public struct EventView: Sendable {
 
   // MARK: The record
 
+  @inlinable @inline(__always)
   var sequence: UInt64 { integer(at: -16, as: UInt64.self) }
   var runID: UInt64 { integer(at: -8, as: UInt64.self) }
   /// The type of the record, 0 for an event.
   var recordType: UInt8 { integer(at: 4, as: UInt8.self) }
-  private var byteCount: Int { Int(integer(at: 0, as: UInt32.self)) }
+  @inlinable @inline(__always)
+  var byteCount: Int { Int(integer(at: 0, as: UInt32.self)) }
 
   /// Calls `body` with the whole entry of the page.
   func withEntry<R, E: Error>(_ body: (RawSpan) throws(E) -> R) throws(E) -> R {
@@ -155,8 +173,8 @@ public struct EventView: Sendable {
     return try body(region.bytes(start..<(offset + byteCount)))
   }
 
-  @inline(__always)
-  private func integer<T: FixedWidthInteger & BitwiseCopyable>(at place: Int, as: T.Type) -> T {
+  @inlinable @inline(__always)
+  func integer<T: FixedWidthInteger & BitwiseCopyable>(at place: Int, as: T.Type) -> T {
     page.region.integer(at: offset + place, as: T.self)
   }
 
@@ -166,22 +184,21 @@ public struct EventView: Sendable {
   }
 
   /// Where a field lies in the page, or nothing when it is absent.
-  @inline(__always)
-  private func range(_ field: Record.Field) -> Range<Int>? {
+  @inlinable @inline(__always)
+  func range(_ field: Record.Field) -> Range<Int>? {
     let region = page.region
-    let lengths = offset + Record.lengthsOffset
-    let length = region.integer(at: lengths + 2 * field.rawValue, as: UInt16.self)
-    guard length != Record.absentLength else { return nil }
-    var start = offset + Record.headerByteCount
-    for index in 0..<field.rawValue {
-      let before = region.integer(at: lengths + 2 * index, as: UInt16.self)
-      start += before == Record.absentLength ? 0 : Int(before)
+    guard integer(at: 6, as: UInt16.self) & RecordPage.presence(of: field) != 0 else {
+      return nil
     }
-    return start..<(start + Int(length))
+    let ends = offset + Record.lengthsOffset + 2 * field.rawValue
+    let start =
+      field.rawValue == 0
+      ? Record.headerByteCount : Int(region.integer(at: ends - 2, as: UInt16.self))
+    return (offset + start)..<(offset + Int(region.integer(at: ends, as: UInt16.self)))
   }
 
-  @inline(__always)
-  private func withBytes<R, E: Error>(
+  @inlinable @inline(__always)
+  func withBytes<R, E: Error>(
     of field: Record.Field, _ body: (RawSpan?) throws(E) -> R
   ) throws(E) -> R {
     guard let range = range(field) else { return try body(nil) }

@@ -16,14 +16,16 @@
 /// |     32 |    2 | arity           | 2¹⁶−1 when absent                                    |
 /// |     34 |   22 | lengths         | of the eleven ``Field``s in order, 2¹⁶−1 when absent |
 /// |     56 |      | bytes           | the fields, the attributes, the payload              |
+@usableFromInline
 enum Record {
-  static let headerByteCount = 56
-  static let absentLength = UInt16.max
-  static let absentPayload = UInt32.max
-  static let secondClockFlag: UInt16 = 1
-  static let lengthsOffset = 34
+  @inlinable static var headerByteCount: Int { 56 }
+  @inlinable static var absentLength: UInt16 { .max }
+  @inlinable static var absentPayload: UInt32 { .max }
+  @inlinable static var secondClockFlag: UInt16 { 1 }
+  @inlinable static var lengthsOffset: Int { 34 }
 
   /// The byte-string fields in the order in which a record holds them.
+  @usableFromInline
   enum Field: Int, CaseIterable {
     case id, kind, process, peerProcess, module, function, correlationID, astNodeID, node
     case parentID, callID

@@ -1,9 +1,13 @@
 /// Events as records side by side in memory: the form in which queries give them out.
 ///
-/// An entry is a sequence number (`UInt64`), a run id (`UInt64`) and a ``Record``. A page never
-/// changes, so any number of threads may read it, and a view of an event in it is one reference and
-/// an offset.
+/// A page never changes, so any number of threads may read it, and a view of an event in it is one
+/// reference and an offset. An entry is a sequence number (`UInt64`), a run id (`UInt64`) and a
+/// record like a ``Record``, but where that has the fields' lengths, here is where each ends, from
+/// the beginning of the record, and ``presence(of:)`` says in the flags which there are: so any
+/// field is found without adding up those before.
+@usableFromInline
 final class RecordPage: Sendable {
+  @usableFromInline
   let region: Region
   /// Where each entry's record begins; ``unreadable`` for a row whose payload could not be read.
   let offsets: [UInt32]
@@ -12,6 +16,11 @@ final class RecordPage: Sendable {
   let damage: Corruption?
 
   static let entryPrefixByteCount = 16
+
+  /// The bit of the flags (offset 6) that says that a field is there.
+  @inlinable @inline(__always)
+  static func presence(of field: Record.Field) -> UInt16 { 2 << UInt16(field.rawValue) }
+
   static let unreadable = UInt32.max
 
   init(region: Region, offsets: [UInt32], schema: AttributeSchema, damage: Corruption? = nil) {

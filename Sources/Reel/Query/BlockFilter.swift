@@ -14,6 +14,9 @@ struct BlockFilter: Sendable {
     var name: [UInt8]?
     var arity: UInt16?
 
+    /// What every key that matches begins with.
+    var prefix: [UInt8] { module.map { $0 + [FunctionKey.separator] } ?? [] }
+
     func matches(_ key: RawSpan) -> Bool {
       let parts = FunctionKey.parts(key)
       return matches(parts.module, module, key) && matches(parts.name, name, key)
@@ -61,7 +64,10 @@ struct BlockFilter: Sendable {
     ] {
       if let text { texts.append(TextCondition(columns: [column], keys: [Array(text.utf8)])) }
     }
-    if query.module != nil || query.function != nil || query.arity != nil {
+    if let module = query.module, let name = query.function, let arity = query.arity {
+      let key = FunctionKey.bytes(of: Function(module: module, name: name, arity: arity))
+      texts.append(TextCondition(columns: [.function], keys: [key]))
+    } else if query.module != nil || query.function != nil || query.arity != nil {
       function = FunctionCondition(
         module: query.module.map { Array($0.utf8) }, name: query.function.map { Array($0.utf8) },
         arity: query.arity)
@@ -106,7 +112,7 @@ struct BlockFilter: Sendable {
     if let function {
       guard let column = block.text(.function) else { return [] }
       var matching = [Bool](repeating: false, count: column.count + 1)
-      for code in 1...max(column.count, 1) where code <= column.count {
+      for code in column.codes(withPrefix: function.prefix) {
         matching[code] = function.matches(column.text(code: UInt16(code)))
       }
       guard matching.contains(true) else { return [] }
@@ -182,9 +188,7 @@ struct BlockFilter: Sendable {
     let isWhole =
       header.eventCount == header.recordCount && header.firstSequence >= firstSequence
       && range.contains(header.minimumTimestamp) && range.contains(header.maximumTimestamp)
-    let mayBeRemoved =
-      header.firstSequence < control.dropped.below
-      || control.cuts.contains { $0.sequence > header.firstSequence }
+    let mayBeRemoved = control.mayRemove(from: header)
     let rows = selection ?? (0..<Int32(header.recordCount)).map { $0 }
     if isWhole && !mayBeRemoved { return rows }
     return rows.filter { row in
@@ -194,5 +198,13 @@ struct BlockFilter: Sendable {
       return sequence >= firstSequence && range.contains(timestamp) && block.recordType(row) == 0
         && !(mayBeRemoved && control.isRemoved(timestamp: timestamp, sequence: sequence))
     }
+  }
+}
+
+extension ControlState {
+  /// Whether some events of a block may be removed.
+  func mayRemove(from header: BlockHeader) -> Bool {
+    header.firstSequence < dropped.below
+      || cuts.contains { $0.sequence > header.firstSequence }
   }
 }

@@ -8,78 +8,83 @@ struct Candidates {
     self.cache = cache
   }
 
-  /// The ordinals of the blocks of `directory` that may hold matches, ascending.
+  /// The ordinals of the blocks of `directory` that may hold matches, ascending; nothing when all
+  /// of them may.
   ///
   /// A block that no index covers, or whose index is damaged, is always among them: an index only
   /// ever saves reading.
   func ordinals(
-    of file: SegmentFile, _ directory: Directory, cost: inout QueryCost
-  ) throws(ReelError) -> [Int] {
-    guard filter.hasConditions else { return Array(directory.blocks.indices) }
-    var mayMatch = [Bool](repeating: true, count: directory.blocks.count)
+    _ file: SegmentFile, _ directory: ReadableDirectory, cost: inout QueryCost
+  ) throws(ReelError) -> [Int]? {
+    guard filter.hasConditions else { return nil }
+    var ordinals: [Int]?
+    func narrow(_ found: [Int]) {
+      guard let known = ordinals else { return ordinals = found }
+      ordinals = known.filter { contains(found, $0) }
+    }
     for condition in filter.texts {
-      var found = [Bool](repeating: false, count: mayMatch.count)
+      var found: [Int] = []
       for column in condition.columns {
-        try mark(&found, column, file, directory, cost: &cost) { index in
+        try look(&found, column, file, directory, cost: &cost) { index in
           condition.keys.compactMap { key in index.find(key.rawSpan) }.map { $0..<($0 + 1) }
         } hashes: {
           condition.keys.map { key in keyHash(key.rawSpan) }
         }
       }
-      intersect(&mayMatch, found)
+      narrow(distinct(found))
     }
     if let function = filter.function {
-      var found = [Bool](repeating: false, count: mayMatch.count)
-      try mark(&found, .function, file, directory, cost: &cost) { index in
+      var found: [Int] = []
+      try look(&found, .function, file, directory, cost: &cost) { index in
         Self.functionKeys(function, index)
       } hashes: {
         nil
       }
-      intersect(&mayMatch, found)
+      narrow(distinct(found))
     }
     for attribute in filter.attributes {
-      var found = [Bool](repeating: false, count: mayMatch.count)
+      var found: [Int] = []
       let key = attribute.key
-      try mark(&found, .attribute(attribute.index), file, directory, cost: &cost) { index in
+      try look(&found, .attribute(attribute.index), file, directory, cost: &cost) { index in
         index.find(key.rawSpan).map { [$0..<($0 + 1)] } ?? []
       } hashes: {
         [keyHash(key.rawSpan)]
       }
-      intersect(&mayMatch, found)
+      narrow(distinct(found))
     }
-    if let id = filter.id {
-      var found = [Bool](repeating: false, count: mayMatch.count)
-      let bytes = id.bytes
-      try mark(&found, .id, file, directory, cost: &cost) { _ in
-        []
-      } hashes: {
-        [keyHash(bytes.rawSpan)]
-      }
-      if let sequence = id.generatedParts?.sequenceNumber {
-        for (index, block) in directory.blocks.enumerated()
-        where block.firstSequence <= sequence && sequence <= block.lastSequence {
-          found[index] = true
-        }
-      }
-      intersect(&mayMatch, found)
-    }
-    return mayMatch.indices.filter { mayMatch[$0] }
+    if let id = filter.id { narrow(try blocks(of: id, file, directory, cost: &cost)) }
+    return ordinals
   }
 
-  private func intersect(_ all: inout [Bool], _ found: [Bool]) {
-    for index in all.indices where !found[index] { all[index] = false }
+  private func blocks(
+    of id: EventID, _ file: SegmentFile, _ directory: ReadableDirectory, cost: inout QueryCost
+  ) throws(ReelError) -> [Int] {
+    var found: [Int] = []
+    let bytes = id.bytes
+    try look(&found, .id, file, directory, cost: &cost) { _ in
+      []
+    } hashes: {
+      [keyHash(bytes.rawSpan)]
+    }
+    if let sequence = id.generatedParts?.sequenceNumber {
+      found += directory.blocks.indices.filter { index in
+        let block = directory.blocks[index]
+        return block.firstSequence <= sequence && sequence <= block.lastSequence
+      }
+    }
+    return distinct(found)
   }
 
-  /// Marks the blocks that have a key in `column`.
-  private func mark(
-    _ found: inout [Bool], _ column: ColumnID, _ file: SegmentFile, _ directory: Directory,
-    cost: inout QueryCost, postings: (PostingIndex) -> [Range<Int>],
-    hashes: () -> [UInt64]?
+  /// Appends the blocks that may have a key in `column`, in any order.
+  private func look(
+    _ found: inout [Int], _ column: ColumnID, _ file: SegmentFile,
+    _ directory: ReadableDirectory, cost: inout QueryCost,
+    postings: (PostingIndex) -> [Range<Int>], hashes: () -> [UInt64]?
   ) throws(ReelError) {
-    var isCovered = Self.indexedBlocks(directory)
+    found += directory.unindexed
     for part in directory.indexes where part.column == column {
       if part.byteCount == 0 {
-        for block in part.blocks { isCovered[block] = false }
+        found += part.blocks
         continue
       }
       do throws(ReelError) {
@@ -89,37 +94,38 @@ struct Candidates {
           for range in postings(index) {
             for key in range {
               for posting in index.postings(key) {
-                found[part.blocks.lowerBound + posting.block] = true
+                found.append(part.blocks.lowerBound + posting.block)
               }
             }
           }
         case .fingerprints:
           guard let hashes = hashes() else {
-            for block in part.blocks { isCovered[block] = false }
+            found += part.blocks
             continue
           }
           let index = try cache.fingerprints(part, of: file, cost: &cost)
           for hash in hashes {
             for block in index.blocks(hash) where block < part.blocks.count {
-              found[part.blocks.lowerBound + block] = true
+              found.append(part.blocks.lowerBound + block)
             }
           }
         }
       } catch .corrupted {
-        for block in part.blocks { isCovered[block] = false }
+        found += part.blocks
       }
     }
-    for index in found.indices where !isCovered[index] { found[index] = true }
   }
 
-  /// Which blocks the index parts of a segment cover: a checkpoint writes all columns' parts over
-  /// the same blocks, so a column without a part has no value there.
-  private static func indexedBlocks(_ directory: Directory) -> [Bool] {
-    var isCovered = [Bool](repeating: false, count: directory.blocks.count)
-    for part in directory.indexes {
-      for block in part.blocks where block < isCovered.count { isCovered[block] = true }
-    }
-    return isCovered
+  /// Sorted, each once.
+  private func distinct(_ ordinals: [Int]) -> [Int] {
+    var result: [Int] = []
+    for ordinal in ordinals.sorted() where ordinal != result.last { result.append(ordinal) }
+    return result
+  }
+
+  private func contains(_ sorted: [Int], _ ordinal: Int) -> Bool {
+    let index = firstIndex(sorted.count) { sorted[$0] >= ordinal }
+    return index < sorted.count && sorted[index] == ordinal
   }
 
   /// The keys that a partly named function stands for: with a module they lie side by side.

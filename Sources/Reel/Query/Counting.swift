@@ -42,15 +42,7 @@ struct Counting {
   private func forEachCandidate(
     _ body: (BlockCandidate) throws(ReelError) -> Void
   ) throws(ReelError) {
-    for item in sources.segments() {
-      guard case .segment(let segment) = item.content else { continue }
-      for item in try sources.expand(segment) {
-        if case .block(let candidate) = item.content { try body(candidate) }
-      }
-    }
-    for item in sources.buffered() {
-      if case .block(let candidate) = item.content { try body(candidate) }
-    }
+    try sources.forEachCandidate { candidate, _ throws(ReelError) in try body(candidate) }
   }
 
   // MARK: Removal
@@ -95,7 +87,9 @@ struct Counting {
         return
       }
       guard let run = try sources.run(candidate) else { return }
-      let sequences = run.rows.map { run.block.sequence(Int($0)) }.sorted()
+      var sequences: [UInt64] = []
+      run.forEachRow { sequences.append(run.block.sequence($0)) }
+      sequences.sort()
       if rest < sequences.count { found = sequences[rest] } else { rest -= sequences.count }
     }
     return min(found ?? limit, limit)
@@ -190,7 +184,7 @@ extension MergeRun {
   var count: Int { rows.count }
 
   func forEachRow(_ body: (Int) -> Void) {
-    for row in rows { body(Int(row)) }
+    for index in 0..<rows.count { body(Int(rows[index])) }
   }
 }
 

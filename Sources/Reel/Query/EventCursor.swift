@@ -48,13 +48,23 @@ public final class EventCursor {
   private struct ReadyRows {
     var page = RecordPage.empty
     /// The places of the rows in the page, by index; in order when there are none.
-    var rows: [Int32]?
+    var rows: RowSelection?
     /// The index of the first row in the page.
     var base = 0
     var next = 0
     var end = 0
     /// The index of the last row given.
     var given: Int?
+
+    /// Brings the next event near while the caller looks at this one: in descending order the
+    /// processor does not foresee it, and half of the time would go into waiting for memory.
+    @inline(__always)
+    func prefetchNext(after view: EventView) {
+      guard next < end else { return }
+      let offset = page.offsets[rows.map { Int($0[next]) } ?? next - base]
+      guard offset != RecordPage.unreadable else { return }
+      page.region.prefetch(at: Int(offset), byteCount: view.byteCount)
+    }
 
     @inline(__always)
     func view(_ index: Int) -> EventView? {
@@ -77,8 +87,7 @@ public final class EventCursor {
       filter: filter, snapshot: snapshot, cache: cache, isDescending: isDescending,
       after: query.after)
     completeness = Self.completeness(query, snapshot)
-    for segment in sources.segments() { heap.push(segment) }
-    for block in sources.buffered() { heap.push(block) }
+    for item in sources.items() { heap.push(item) }
   }
 
   static func completeness(_ query: Query, _ snapshot: Snapshot) -> Completeness {
@@ -92,7 +101,7 @@ public final class EventCursor {
       cut.before.map { $0 > query.from.nanoseconds } ?? true
     }
     completeness.missing = snapshot.missing
-    for segment in snapshot.segments { completeness.damages += segment.damages }
+    completeness.damages = snapshot.damages
     return completeness
   }
 
@@ -111,6 +120,7 @@ public final class EventCursor {
         ready.next = index + 1
         if let view = ready.view(index) {
           ready.given = index
+          ready.prefetchNext(after: view)
           rest -= 1
           return view
         }
@@ -190,22 +200,35 @@ public final class EventCursor {
     while let top = heap.first {
       heap.removeFirst()
       switch top.content {
-      case .segment(let segment):
-        for item in try sources.expand(segment) { heap.push(item) }
-      case .block(let candidate):
-        if let run = try sources.run(candidate) {
-          openByteCount += run.byteCount
-          heap.push(run.item(isDescending))
-          if openByteCount > bounds.openByteCount {
-            startPasses()
-            return nil
-          }
-        }
+      case .segment(let segment): try push(sources.expand(segment))
+      case .segments(let walk, let next):
+        push(sources.nextSegments(walk))
+        try push(sources.expand(snapshot.segments[next]))
+      case .blocks(let walk):
+        let origin = walk.take()
+        push(sources.item(walk))
+        if let origin, try !open(.stored(origin)) { return nil }
+      case .memory(let block): if try !open(.memory(block)) { return nil }
       case .run(let run): return run
       }
       for damage in sources.takeDamages() { report(damage) }
     }
     return nil
+  }
+
+  private func push(_ item: MergeItem?) {
+    if let item { heap.push(item) }
+  }
+
+  /// Puts the matching rows of a block into the heap.
+  /// - Returns: False when that was too much to hold, and passes have begun instead.
+  private func open(_ candidate: BlockCandidate) throws(ReelError) -> Bool {
+    guard let run = try sources.run(candidate) else { return true }
+    openByteCount += run.byteCount
+    heap.push(run.item(isDescending))
+    guard openByteCount > bounds.openByteCount else { return true }
+    startPasses()
+    return false
   }
 
   /// Gives up the merge: everything after the last event given is gone over in passes.

@@ -80,7 +80,7 @@ struct IDLookup {
 
   /// The blocks that may have the id, ascending: those that an index names, and those without one.
   private func ordinals(
-    _ hash: UInt64, _ file: SegmentFile, _ directory: Directory, _ cost: inout QueryCost
+    _ hash: UInt64, _ file: SegmentFile, _ directory: ReadableDirectory, _ cost: inout QueryCost
   ) throws(ReelError) -> [Int] {
     var ordinals: [Int] = []
     var covered = 0
@@ -172,7 +172,7 @@ extension ReadableSegment {
   /// Where its blocks are.
   func directory(
     _ file: SegmentFile, cache: ReadCache, cost: inout QueryCost
-  ) throws(ReelError) -> Directory {
+  ) throws(ReelError) -> ReadableDirectory {
     switch form {
     case .scanned(let directory, _): return directory
     case .unreadable(let corruption): throw .corrupted(corruption)
@@ -181,7 +181,7 @@ extension ReadableSegment {
         return try cache.directory(trailer, of: file, cost: &cost)
       } catch .corrupted {
         let scan = try SegmentScanner(file, byteCount: byteCount, check: .headers).scan()
-        return Directory(blocks: scan.blocks)
+        return ReadableDirectory(Directory(blocks: scan.blocks))
       }
     }
   }

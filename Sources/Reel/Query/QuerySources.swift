@@ -57,84 +57,157 @@ final class QuerySources {
     isDescending ? key < last : last < key
   }
 
-  /// The segments that may have matches.
-  func segments() -> [MergeItem] {
+  /// Everything that may have matches, for a merge.
+  func items() -> [MergeItem] {
     guard let range else { return [] }
-    return snapshot.segments.compactMap { segment in
-      let summary = segment.summary
-      guard summary.eventCount > 0, summary.minimumTimestamp <= range.upperBound,
-        summary.maximumTimestamp >= range.lowerBound,
-        summary.nextSequence > snapshot.control.dropped.below
-      else { return nil }
-      return item(
-        .segment(segment), summary.minimumTimestamp, summary.maximumTimestamp,
-        summary.firstSequence, summary.nextSequence)
+    var items: [MergeItem] = []
+    if let last = snapshot.segments.last, mayMatch(last, range) {
+      items.append(item(.segment(last), last.summary.stretch))
     }
+    if let item = nextSegments(snapshot.order.walk(range, isDescending: isDescending)) {
+      items.append(item)
+    }
+    for block in snapshot.buffered where block.header.overlaps(range) {
+      items.append(item(.memory(block), block.header.stretch))
+    }
+    return items
   }
 
-  /// The blocks in memory that may have matches.
-  func buffered() -> [MergeItem] {
-    guard let range else { return [] }
-    return snapshot.buffered.compactMap { block in
-      let header = block.header
-      guard header.overlaps(range) else { return nil }
-      return item(
-        .block(.memory(block)), header.minimumTimestamp, header.maximumTimestamp,
-        header.firstSequence, header.lastSequence)
+  /// The item for the segments that a walk has before it.
+  func nextSegments(_ walk: TimeOrder.Walk) -> MergeItem? {
+    guard let range else { return nil }
+    var walk = walk
+    while let next = walk.next() {
+      let segment = snapshot.segments[next]
+      if mayMatch(segment, range) {
+        return item(.segments(walk, next: next), segment.summary.stretch)
+      }
     }
+    return nil
   }
 
-  private func item(
-    _ content: MergeItem.Content, _ minimum: Int64, _ maximum: Int64, _ first: UInt64,
-    _ last: UInt64
-  ) -> MergeItem {
-    let key =
-      isDescending
-      ? MergeKey(timestamp: maximum, sequence: last)
-      : MergeKey(timestamp: minimum, sequence: first)
-    return MergeItem(key: key, isDescending: isDescending, content: content)
+  private func item(_ content: MergeItem.Content, _ stretch: TimeOrder.Stretch) -> MergeItem {
+    MergeItem(
+      key: stretch.key(isDescending: isDescending), isDescending: isDescending, content: content)
+  }
+
+  /// Whether a segment may have matches.
+  func mayMatch(_ segment: ReadableSegment, _ range: ClosedRange<Int64>) -> Bool {
+    let summary = segment.summary
+    return summary.eventCount > 0 && summary.minimumTimestamp <= range.upperBound
+      && summary.maximumTimestamp >= range.lowerBound
+      && summary.nextSequence > snapshot.control.dropped.below
+  }
+
+  /// Everything that may have matches, for those who go over all of it, in order of arrival.
+  ///
+  /// `body` is given each block with the first key that an event in it can have.
+  func forEachCandidate(
+    _ body: (BlockCandidate, MergeKey) throws(ReelError) -> Void
+  ) throws(ReelError) {
+    guard let range else { return }
+    for segment in snapshot.segments where mayMatch(segment, range) {
+      guard let (directory, ordinals) = try open(segment) else { continue }
+      for ordinal in ordinals ?? Array(directory.blocks.indices) {
+        let entry = directory.blocks[ordinal]
+        guard entry.overlaps(range) else { continue }
+        let key = directory.order.key(ordinal, isDescending: isDescending)
+        try body(.stored(BlockOrigin(segment: segment, entry: entry)), key)
+      }
+    }
+    for block in snapshot.buffered where block.header.overlaps(range) {
+      try body(.memory(block), block.header.stretch.key(isDescending: isDescending))
+    }
   }
 
   /// The blocks of a segment that may have matches.
-  func expand(_ segment: ReadableSegment) throws(ReelError) -> [MergeItem] {
-    guard let range else { return [] }
+  func expand(_ segment: ReadableSegment) throws(ReelError) -> MergeItem? {
+    guard let range, let (directory, ordinals) = try open(segment) else { return nil }
+    return item(
+      BlockWalk(
+        segment, directory, ordinals: ordinals, range: range, isDescending: isDescending))
+  }
+
+  /// The item for the blocks that a walk has before it.
+  func item(_ blocks: BlockWalk) -> MergeItem? {
+    blocks.key(isDescending: isDescending).map {
+      MergeItem(key: $0, isDescending: isDescending, content: .blocks(blocks))
+    }
+  }
+
+  /// The directory of a segment, and which of its blocks may match if not all; nothing when it is
+  /// damaged or gone.
+  private func open(
+    _ segment: ReadableSegment
+  ) throws(ReelError) -> (directory: ReadableDirectory, ordinals: [Int]?)? {
     cost.segmentsOpened += 1
     do {
       let file = try cache.file(segment.firstSequence, name: segment.name)
       let directory = try directory(of: segment, file)
       cost.blockCount += directory.blocks.count
       let ordinals = try Candidates(filter: filter, cache: cache).ordinals(
-        of: file, directory, cost: &cost)
-      return ordinals.compactMap { ordinal in
-        let entry = directory.blocks[ordinal]
-        guard entry.overlaps(range) else { return nil }
-        return item(
-          .block(.stored(BlockOrigin(segment: segment, entry: entry))), entry.minimumTimestamp,
-          entry.maximumTimestamp, entry.firstSequence, entry.lastSequence)
-      }
+        file, directory, cost: &cost)
+      return (directory, ordinals)
     } catch {
       try tolerate(error, segment)
-      return []
+      return nil
     }
   }
 
   /// The directory of a segment, walked over when its frame is damaged.
   func directory(
     of segment: ReadableSegment, _ file: SegmentFile
-  ) throws(ReelError) -> Directory {
+  ) throws(ReelError) -> ReadableDirectory {
     try segment.directory(file, cache: cache, cost: &cost)
   }
 
   /// The matching rows of a block, in the order of the answer; nothing when there is none.
   func run(_ candidate: BlockCandidate) throws(ReelError) -> MergeRun? {
-    guard let (block, matching) = try matches(candidate, after: nil, isPartial: false),
-      !matching.isEmpty
-    else { return nil }
-    var rows = matching
-    sort(&rows, block)
+    let block: DecodedBlock
     var origin: BlockOrigin?
-    if case .stored(let stored) = candidate { origin = stored }
+    var firstSequence: UInt64 = 0
+    switch candidate {
+    case .memory(let memory):
+      block = memory
+      firstSequence = snapshot.firstBufferedSequence
+    case .stored(let stored):
+      guard let decoded = try decode(stored, filter.columns) else { return nil }
+      block = decoded
+      origin = stored
+    }
+    guard let range, let rows = selection(block, range, firstSequence) else { return nil }
     return MergeRun(block: block, origin: origin, rows: rows)
+  }
+
+  /// The matching rows of a block, in the order of the answer; nothing when there is none.
+  private func selection(
+    _ block: DecodedBlock, _ range: ClosedRange<Int64>, _ firstSequence: UInt64
+  ) -> RowSelection? {
+    let header = block.header
+    let rows: [Int32]
+    var lower = 0
+    var upper: Int
+    if !filter.hasConditions, after == nil, header.firstSequence >= firstSequence,
+      !snapshot.control.mayRemove(from: header)
+    {
+      cost.rowsExamined += header.recordCount
+      rows = block.eventOrder
+      upper = rows.count
+      let timestamps = block.timestamps
+      if header.minimumTimestamp < range.lowerBound {
+        lower = firstIndex(upper) { timestamps[Int(rows[$0])] >= range.lowerBound }
+      }
+      if header.maximumTimestamp > range.upperBound {
+        upper = firstIndex(upper) { timestamps[Int(rows[$0])] > range.upperBound }
+      }
+    } else {
+      var found = matches(block, range: range, firstSequence: firstSequence, after: nil)
+      sortByTime(&found, block.timestamps)
+      rows = found
+      upper = rows.count
+    }
+    guard lower < upper else { return nil }
+    return RowSelection(rows, lower..<upper, isReversed: isDescending)
   }
 
   /// The matching rows of a block after `last`, in order of arrival, and the block with the columns
@@ -185,24 +258,6 @@ final class QuerySources {
     return rows
   }
 
-  /// Brings rows, which are in order of arrival, into the order of the answer.
-  private func sort(_ rows: inout [Int32], _ block: DecodedBlock) {
-    let timestamps = block.timestamps
-    var isSorted = true
-    for index in 1..<max(rows.count, 1)
-    where timestamps[Int(rows[index - 1])] > timestamps[Int(rows[index])] {
-      isSorted = false
-      break
-    }
-    if !isSorted {
-      rows.sort { a, b in
-        let (first, second) = (timestamps[Int(a)], timestamps[Int(b)])
-        return first != second ? first < second : a < b
-      }
-    }
-    if isDescending { rows.reverse() }
-  }
-
   // MARK: Records
 
   /// The share of a block's rows from which on all of them are rendered, to be kept.
@@ -217,7 +272,7 @@ final class QuerySources {
     let end = min(run.rows.count, index + max(count, 1))
     let schema = snapshot.control.attributes
     guard let origin = run.origin else {
-      let rows = Array(run.rows[index..<end])
+      let rows = run.rows.array(index..<end)
       let page = try RecordRenderer.page(run.block, rows: rows, schema: schema)
       run.page = RunPage(page: page, firstIndex: index)
       return
@@ -234,7 +289,7 @@ final class QuerySources {
       run.block = try cache.block(origin.entry, of: file, wanted: .all, cost: &cost)
     }
     let page = try RecordRenderer.page(
-      run.block, rows: Array(run.rows[index..<end]), schema: schema)
+      run.block, rows: run.rows.array(index..<end), schema: schema)
     run.page = RunPage(page: page, firstIndex: index)
   }
 

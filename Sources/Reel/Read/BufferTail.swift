@@ -1,6 +1,6 @@
 /// The content of a write-ahead buffer as blocks in memory, kept up to date step by step: so a
 /// query filters and merges what is not in a segment yet as it does everything else.
-struct BufferTail {
+final class BufferTail {
   let name: String
   private let file: any File
   private var reader: BufferReader
@@ -13,6 +13,8 @@ struct BufferTail {
   private var pendingByteCount = 0
   /// Rises whenever records have come.
   private(set) var version = 0
+  /// The fields of the header page before the last refresh.
+  private var refreshedPage: [UInt8] = []
   private(set) var controlRecords: [(record: ControlRecord, sequence: UInt64)] = []
 
   private static let blockByteCount = 64 << 10
@@ -35,12 +37,21 @@ struct BufferTail {
 
   func progress() throws(ReelError) -> BufferProgress? { try reader.progress() }
 
+  /// Whether records have come, or gone into segments, since the last ``refresh()``.
+  func mayHaveChanged() throws(ReelError) -> Bool {
+    let page = try reader.headerPage()
+    return page != refreshedPage
+  }
+
   /// Takes what has come since the last time and lets go of what is in segments.
   ///
   /// - Returns: The writer's progress from before the reading; nothing when the reading must be
   ///   made again because the writer was faster.
-  mutating func refresh() throws(ReelError) -> BufferProgress? {
-    guard var progress = try reader.progress() else { return nil }
+  func refresh() throws(ReelError) -> BufferProgress? {
+    refreshedPage = try reader.headerPage()
+    guard
+      var progress = BufferProgress.newest(in: refreshedPage.rawSpan, runID: reader.header.runID)
+    else { return nil }
     if progress.released > UInt64(reader.offset) {
       // The writer has passed us: what we would read next is overwritten.
       forgetAll()
@@ -69,20 +80,20 @@ struct BufferTail {
     return progress
   }
 
-  private mutating func forgetAll() {
+  private func forgetAll() {
     version += 1
     whole = []
     controlRecords = []
     forgetPending()
   }
 
-  private mutating func forgetPending() {
+  private func forgetPending() {
     pending = []
     pendingByteCount = 0
     partial = nil
   }
 
-  private mutating func take(_ record: (bytes: [UInt8], sequence: UInt64), runID: UInt64) {
+  private func take(_ record: (bytes: [UInt8], sequence: UInt64), runID: UInt64) {
     let bytes = record.bytes
     if let view = try? RecordView(bytes.rawSpan), view.type != 0,
       let control = try? ControlRecord(type: view.type, body: view.payload)
@@ -100,7 +111,7 @@ struct BufferTail {
     }
   }
 
-  private mutating func build(runID: UInt64) throws(ReelError) -> DecodedBlock {
+  private func build(runID: UInt64) throws(ReelError) -> DecodedBlock {
     do throws(ByteReader.Malformed) {
       for record in pending {
         let bytes = record.bytes

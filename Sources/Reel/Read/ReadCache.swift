@@ -13,7 +13,7 @@ final class ReadCache: Sendable {
   private enum Value {
     case block(DecodedBlock)
     case page(RecordPage)
-    case directory(Directory)
+    case directory(ReadableDirectory)
     case postings(PostingIndex)
     case fingerprints(FingerprintIndex)
   }
@@ -82,9 +82,10 @@ final class ReadCache: Sendable {
     return block
   }
 
-  /// All records of a block, if they are in memory, or may be rendered: when many are wanted, or
-  /// when the block was asked for before and is still remembered. So a look-up that comes once
-  /// costs one row, and one that comes again finds its block's records.
+  /// All records of a block, if they are in memory or may be rendered.
+  ///
+  /// They may when many are wanted, or when the block was asked for before and is still remembered:
+  /// a look-up that comes once costs one row, and one that comes again finds its block's records.
   func page(
     _ entry: DirectoryEntry, of file: SegmentFile, mayRender: Bool, schema: AttributeSchema,
     cost: inout QueryCost
@@ -105,15 +106,15 @@ final class ReadCache: Sendable {
 
   func directory(
     _ trailer: Trailer, of file: SegmentFile, cost: inout QueryCost
-  ) throws(ReelError) -> Directory {
+  ) throws(ReelError) -> ReadableDirectory {
     // A later checkpoint or the seal brings another directory of the same segment.
     let key = Key.directory(segment: file.firstSequence, offset: trailer.directoryOffset)
     if case .directory(let directory)? = find(key) { return directory }
-    let directory = try file.directory(trailer)
+    let directory = ReadableDirectory(try file.directory(trailer))
     cost.bytesRead += trailer.directoryByteCount
     keep(
       .directory(directory), key,
-      byteCount: directory.blocks.count * MemoryLayout<DirectoryEntry>.stride + 256)
+      byteCount: directory.blocks.count * (MemoryLayout<DirectoryEntry>.stride + 56) + 256)
     return directory
   }
 

@@ -11,7 +11,7 @@ final class ReadableSegment: Sendable {
     /// Its trailer says where the directory is.
     case complete(Trailer)
     /// It was walked over: the active segment, or one whose trailer cannot be read.
-    case scanned(Directory, end: Int)
+    case scanned(ReadableDirectory, end: Int)
     /// It cannot be read at all.
     case unreadable(Corruption)
   }
@@ -37,20 +37,71 @@ final class ReadableSegment: Sendable {
   }
 }
 
+/// The directory of a segment with the order of its blocks in time.
+final class ReadableDirectory: Sendable {
+  let blocks: [DirectoryEntry]
+  let indexes: [IndexPart]
+  /// The ordinals of the blocks that no index part covers.
+  ///
+  /// A checkpoint writes all columns' parts over the same blocks, so where one column has a part
+  /// and another has none, no row has a value for the other.
+  let unindexed: [Int]
+  let order: TimeOrder
+
+  init(_ directory: Directory) {
+    blocks = directory.blocks
+    indexes = directory.indexes
+    var isIndexed = [Bool](repeating: false, count: directory.blocks.count)
+    for part in directory.indexes {
+      for block in part.blocks where block < isIndexed.count { isIndexed[block] = true }
+    }
+    unindexed = isIndexed.indices.filter { !isIndexed[$0] }
+    order = TimeOrder(directory.blocks.map(\.stretch))
+  }
+}
+
 /// What a recording held at one moment: the basis of one query.
-struct Snapshot: Sendable {
-  var segments: [ReadableSegment] = []
+final class Snapshot: Sendable {
+  let segments: [ReadableSegment]
+  /// The order in time of all segments but the last, which may still grow.
+  let order: TimeOrder
   /// Blocks in memory that stand for what is in the write-ahead buffer; rows below
   /// ``firstBufferedSequence`` are in segments as well.
+  let buffered: [DecodedBlock]
+  let firstBufferedSequence: UInt64
+  let control: ControlState
+  let recording: RecordingID?
+  let bufferByteCount: Int
+  /// Sequence numbers that no file holds.
+  let missing: [ClosedRange<UInt64>]
+  /// Damage met while the segments were looked at.
+  let damages: [Corruption]
+
+  init(_ draft: SnapshotDraft, order: TimeOrder) {
+    segments = draft.segments
+    self.order = order
+    buffered = draft.buffered
+    firstBufferedSequence = draft.firstBufferedSequence
+    control = draft.control
+    recording = draft.recording
+    bufferByteCount = draft.bufferByteCount
+    missing = draft.missing
+    damages = draft.segments.flatMap(\.damages)
+  }
+
+  /// The first sequence number that was not given when the snapshot was taken.
+  var nextSequence: UInt64 {
+    buffered.last.map { $0.header.lastSequence + 1 } ?? firstBufferedSequence
+  }
+}
+
+/// A snapshot that is being put together.
+struct SnapshotDraft {
+  var segments: [ReadableSegment] = []
   var buffered: [DecodedBlock] = []
   var firstBufferedSequence: UInt64 = 1
   var control = ControlState()
   var recording: RecordingID?
   var bufferByteCount = 0
   var missing: [ClosedRange<UInt64>] = []
-
-  /// The first sequence number that was not given when the snapshot was taken.
-  var nextSequence: UInt64 {
-    buffered.last.map { $0.header.lastSequence + 1 } ?? firstBufferedSequence
-  }
 }

@@ -5,10 +5,15 @@
 /// released, so what has left the buffer is found in the segments, and sequence numbers must join;
 /// where they do not, the reading is made again. Normative: format-spec.md, "Reading a live
 /// recording".
-struct SnapshotReader {
+///
+/// Its owner's lock guards it.
+final class SnapshotReader {
   private let folder: any Folder
   private let clock: any Clock
-  private(set) var snapshot = Snapshot()
+  private(set) var snapshot = Snapshot(SnapshotDraft(), order: TimeOrder([]))
+  private var draft = SnapshotDraft()
+  /// The order in time of these segments, which is kept while they do not change.
+  private var ordered: (segments: [TimeOrder.Stretch], order: TimeOrder) = ([], TimeOrder([]))
   private var listed: (modification: Int64, isSettled: Bool)?
   private var files = RecordingFiles([])
   private var tail: BufferTail?
@@ -35,7 +40,7 @@ struct SnapshotReader {
   ///
   /// - Throws: ``ReelError/notFound(path:)`` when there is no recording, ``ReelError/io(_:)``.
   /// - Complexity: Two system calls when nothing has changed; else by what is new.
-  mutating func refresh() throws(ReelError) {
+  func refresh() throws(ReelError) {
     for attempt in 0..<Self.maximumAttempts {
       do {
         let isLast = attempt + 1 == Self.maximumAttempts
@@ -47,7 +52,7 @@ struct SnapshotReader {
     }
   }
 
-  private mutating func refreshOnce(
+  private func refreshOnce(
     acceptsGap: Bool, isLastAttempt: Bool
   ) throws(ReelError) -> Bool {
     let before = listed
@@ -60,21 +65,20 @@ struct SnapshotReader {
     } else {
       tail = nil
     }
-    guard var tail else {
-      if isUnchanged && snapshot.recording != nil && snapshot.buffered.isEmpty { return true }
+    guard let tail else {
+      if isUnchanged && draft.recording != nil && draft.buffered.isEmpty { return true }
       try refreshSegments(active: nil)
       finish(tail: nil)
       return true
     }
-    self.tail = nil
-    defer { self.tail = tail }
+    if isUnchanged, lastProgress != nil, try !tail.mayHaveChanged() { return true }
     let version = tail.version
     guard let progress = try tail.refresh() else { return false }
     if isUnchanged, tail.version == version, progress == lastProgress { return true }
     lastProgress = nil
     try refreshSegments(active: progress)
     guard let after = try tail.progress() else { return false }
-    let next = snapshot.segments.last?.summary.nextSequence ?? 1
+    let next = draft.segments.last?.summary.nextSequence ?? 1
     if progress.nextSequence > next {
       // The segments end before the buffer begins: a segment has come since the folder was listed,
       // or this is a copy made while recording, which nobody will complete.
@@ -88,7 +92,7 @@ struct SnapshotReader {
     return true
   }
 
-  private mutating func listIfChanged() throws(ReelError) {
+  private func listIfChanged() throws(ReelError) {
     let modification = try folder.modificationTime()
     if let listed, listed.isSettled, listed.modification == modification { return }
     let now = clock.wall()
@@ -99,36 +103,44 @@ struct SnapshotReader {
   }
 
   /// Assembles the snapshot from the segments and the buffer's tail.
-  private mutating func finish(tail: BufferTail?) {
-    let next = snapshot.segments.last?.summary.nextSequence ?? 1
-    snapshot.missing = []
-    for (earlier, later) in zip(snapshot.segments, snapshot.segments.dropFirst())
+  private func finish(tail: BufferTail?) {
+    let next = draft.segments.last?.summary.nextSequence ?? 1
+    draft.missing = []
+    for (earlier, later) in zip(draft.segments, draft.segments.dropFirst())
     where earlier.summary.nextSequence < later.firstSequence {
-      snapshot.missing.append(earlier.summary.nextSequence...(later.firstSequence - 1))
+      draft.missing.append(earlier.summary.nextSequence...(later.firstSequence - 1))
     }
-    snapshot.control = segmentControl
-    snapshot.firstBufferedSequence = next
+    draft.control = segmentControl
+    draft.firstBufferedSequence = next
+    defer { snapshot = Snapshot(draft, order: order()) }
     guard let tail else {
-      snapshot.buffered = []
-      snapshot.bufferByteCount = 0
+      draft.buffered = []
+      draft.bufferByteCount = 0
       return
     }
-    snapshot.buffered = tail.blocks(from: next)
-    snapshot.bufferByteCount = tail.byteCount
-    snapshot.recording = snapshot.recording ?? tail.recording
-    if let first = snapshot.buffered.first?.header.firstSequence, first > next {
-      snapshot.missing.append(next...(first - 1))
-      snapshot.firstBufferedSequence = first
+    draft.buffered = tail.blocks(from: next)
+    draft.bufferByteCount = tail.byteCount
+    draft.recording = draft.recording ?? tail.recording
+    if let first = draft.buffered.first?.header.firstSequence, first > next {
+      draft.missing.append(next...(first - 1))
+      draft.firstBufferedSequence = first
     }
     for (record, sequence) in tail.controlRecords where sequence >= next {
-      snapshot.control.apply(record, sequence: sequence)
+      draft.control.apply(record, sequence: sequence)
     }
+  }
+
+  /// The order in time of all segments but the last.
+  private func order() -> TimeOrder {
+    let stretches = draft.segments.dropLast().map(\.summary.stretch)
+    if stretches != ordered.segments { ordered = (stretches, TimeOrder(stretches)) }
+    return ordered.order
   }
 
   // MARK: Segments
 
-  private mutating func refreshSegments(active: BufferProgress?) throws(ReelError) {
-    let known = snapshot.segments
+  private func refreshSegments(active: BufferProgress?) throws(ReelError) {
+    let known = draft.segments
     var next = 0
     var segments: [ReadableSegment] = []
     for sequence in files.segments {
@@ -144,12 +156,12 @@ struct SnapshotReader {
       segments.append(
         try readable(sequence, old, active: active, isLast: sequence == files.segments.last))
     }
-    snapshot.segments = segments
+    draft.segments = segments
     try refreshControl()
   }
 
   /// A segment that is new or may have grown.
-  private mutating func readable(
+  private func readable(
     _ sequence: UInt64, _ old: ReadableSegment?, active: BufferProgress?, isLast: Bool
   ) throws(ReelError) -> ReadableSegment {
     let name = FileName.segment(firstSequence: sequence)
@@ -166,7 +178,7 @@ struct SnapshotReader {
     }
     return try Self.readable(
       file, name: name, expected: sequence, byteCount: byteCount, old: old,
-      recording: &snapshot.recording)
+      recording: &draft.recording)
   }
 
   /// Reads what a snapshot needs of one segment file.
@@ -218,7 +230,7 @@ struct SnapshotReader {
     var damages: [Corruption] = []
     switch old?.form {
     case .scanned(let known, let end)? where end <= byteCount:
-      directory = known
+      directory = Directory(blocks: known.blocks, indexes: known.indexes)
       start = end
       summary = old?.summary
       damages = old?.damages ?? []
@@ -242,23 +254,23 @@ struct SnapshotReader {
     return ReadableSegment(
       name: name, summary: scan.summary, byteCount: byteCount,
       watermark: max(scan.watermark, old?.watermark ?? 0),
-      form: .scanned(directory, end: scan.end), damages: damages)
+      form: .scanned(ReadableDirectory(directory), end: scan.end), damages: damages)
   }
 
   // MARK: Control state
 
   /// The state at the head of the newest segment that has one, and the control records since.
-  private mutating func refreshControl() throws(ReelError) {
-    guard let last = snapshot.segments.last else {
+  private func refreshControl() throws(ReelError) {
+    guard let last = draft.segments.last else {
       segmentControl = ControlState()
       return
     }
-    var start = snapshot.segments.count - 1
+    var start = draft.segments.count - 1
     if last.firstSequence != controlSegment {
       segmentControl = ControlState()
       controlEnd = 0
       while true {
-        if let state = try? open(snapshot.segments[start]).state() {
+        if let state = try? open(draft.segments[start]).state() {
           segmentControl = state
           break
         }
@@ -267,10 +279,10 @@ struct SnapshotReader {
       }
       controlSegment = last.firstSequence
     }
-    for segment in snapshot.segments[start...] { try applyControlRecords(of: segment) }
+    for segment in draft.segments[start...] { try applyControlRecords(of: segment) }
   }
 
-  private mutating func applyControlRecords(of segment: ReadableSegment) throws(ReelError) {
+  private func applyControlRecords(of segment: ReadableSegment) throws(ReelError) {
     if case .unreadable = segment.form { return }
     let file = try open(segment)
     let blocks: [DirectoryEntry]

@@ -126,6 +126,13 @@ struct DirectoryEntry: Hashable, Sendable {
     self.arrival = arrival
   }
 
+  /// What its events cover.
+  var stretch: TimeOrder.Stretch {
+    TimeOrder.Stretch(
+      minimum: minimumTimestamp, maximum: maximumTimestamp, first: firstSequence,
+      last: lastSequence)
+  }
+
   /// Whether any of its events can lie within `range`.
   func overlaps(_ range: ClosedRange<Int64>) -> Bool {
     eventCount > 0 && minimumTimestamp <= range.upperBound && maximumTimestamp >= range.lowerBound

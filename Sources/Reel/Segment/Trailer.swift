@@ -89,6 +89,12 @@ struct SegmentSummary: Hashable, Sendable {
 
   /// The sequence number after its last record.
   var nextSequence: UInt64 { firstSequence + recordCount }
+  /// What its events cover.
+  var stretch: TimeOrder.Stretch {
+    TimeOrder.Stretch(
+      minimum: minimumTimestamp, maximum: maximumTimestamp, first: firstSequence,
+      last: nextSequence)
+  }
 
   mutating func add(_ block: DirectoryEntry, rawByteCount: Int) {
     recordCount = block.firstSequence + UInt64(block.recordCount) - firstSequence

@@ -1,3 +1,5 @@
+internal import CPrefetch
+
 // Every unaligned load, store and copy of Reel, and the one owner of raw memory. Other files use
 // these operations and stay free of pointers; each line here says why it is safe.
 
@@ -6,9 +8,13 @@
 ///
 /// The write-ahead buffer lives in one. Several threads may touch it; whoever writes a byte range
 /// holds the lock that the owner of the region names.
-@safe final class Region: @unchecked Sendable {
+@safe
+@usableFromInline
+final class Region: @unchecked Sendable {
+  @usableFromInline
   let byteCount: Int
-  private let base: UnsafeMutableRawPointer
+  @usableFromInline
+  let base: UnsafeMutableRawPointer
   private let release: @Sendable (UnsafeMutableRawPointer, Int) -> Void
 
   /// Takes over `byteCount` bytes at `base`; `release` gives them back when the region dies.
@@ -42,7 +48,7 @@
 
   /// The bytes of `range`, valid while the region lives.
   @_lifetime(borrow self)
-  @inline(__always)
+  @inlinable @inline(__always)
   func bytes(_ range: Range<Int>) -> RawSpan {
     precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "range outside region")
     // Safe: the range was checked against the allocation, which lives as long as `self`.
@@ -59,7 +65,7 @@
   }
 
   /// Loads a little-endian integer at `offset`.
-  @inline(__always)
+  @inlinable @inline(__always)
   func integer<T: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: T.Type) -> T {
     precondition(offset >= 0 && offset <= byteCount - MemoryLayout<T>.size, "load outside region")
     // Safe: the whole value lies inside the allocation, as just checked; alignment is not needed.
@@ -75,6 +81,18 @@
     unsafe source.withUnsafeBytes { bytes in
       guard let start = bytes.baseAddress else { return }
       unsafe (base + offset).copyMemory(from: start, byteCount: bytes.count)
+    }
+  }
+
+  /// Asks the processor to bring bytes from `offset` on near, at most 512 of them.
+  @inline(__always)
+  func prefetch(at offset: Int, byteCount: Int) {
+    let end = min(offset &+ min(byteCount, 512), self.byteCount)
+    var line = offset
+    while line < end {
+      // Safe: a prefetch reads nothing that the program sees, and the address lies inside.
+      unsafe reel_prefetch(base + line)
+      line &+= 64
     }
   }
 

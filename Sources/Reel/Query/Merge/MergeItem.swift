@@ -14,19 +14,42 @@ struct BlockOrigin {
   var entry: DirectoryEntry
 }
 
+/// Rows of a block in the order of an answer: a stretch of an array, from either end.
+struct RowSelection {
+  private let rows: [Int32]
+  private let lower: Int
+  let count: Int
+  private let isReversed: Bool
+
+  /// The rows at `range` of `rows`, which are by timestamp, backwards when `isReversed`.
+  init(_ rows: [Int32], _ range: Range<Int>, isReversed: Bool) {
+    self.rows = rows
+    lower = range.lowerBound
+    count = range.count
+    self.isReversed = isReversed
+  }
+
+  @inline(__always)
+  subscript(index: Int) -> Int32 {
+    rows[isReversed ? lower &+ count &- 1 &- index : lower &+ index]
+  }
+
+  func array(_ range: Range<Int>) -> [Int32] { range.map { self[$0] } }
+}
+
 /// The matching rows of one block, in the order of the answer.
 final class MergeRun {
   /// With the columns that the filter looked at, and all of them once rows are to be given out.
   var block: DecodedBlock
   /// Where the block is from; nothing for one in memory.
   let origin: BlockOrigin?
-  let rows: [Int32]
+  let rows: RowSelection
   /// The next row to be taken, as an index of ``rows``.
   private(set) var index = 0
   /// Records of the rows, once some are to be given out.
   var page: RunPage?
 
-  init(block: DecodedBlock, origin: BlockOrigin?, rows: [Int32]) {
+  init(block: DecodedBlock, origin: BlockOrigin?, rows: RowSelection) {
     self.block = block
     self.origin = origin
     self.rows = rows
@@ -81,11 +104,75 @@ struct RunPage {
   func covers(_ index: Int) -> Bool { firstIndex.map { index < $0 + page.count } ?? true }
 }
 
+/// The blocks of one segment that may have matches, in the order in which a merge opens them.
+final class BlockWalk {
+  private let segment: ReadableSegment
+  private let directory: ReadableDirectory
+  private var source: Source
+  private var next: Int?
+
+  private enum Source {
+    /// All blocks that reach into the range.
+    case all(TimeOrder.Walk)
+    /// Those that an index names, the last first.
+    case some([Int])
+  }
+
+  init(
+    _ segment: ReadableSegment, _ directory: ReadableDirectory, ordinals: [Int]?,
+    range: ClosedRange<Int64>, isDescending: Bool
+  ) {
+    self.segment = segment
+    self.directory = directory
+    guard let ordinals else {
+      source = .all(directory.order.walk(range, isDescending: isDescending))
+      advance()
+      return
+    }
+    let overlapping = ordinals.filter { directory.blocks[$0].overlaps(range) }
+    let order = directory.order
+    source = .some(
+      overlapping.sorted { a, b in
+        let (first, second) = (
+          order.key(a, isDescending: isDescending), order.key(b, isDescending: isDescending)
+        )
+        return isDescending ? first < second : second < first
+      })
+    advance()
+  }
+
+  private func advance() {
+    switch source {
+    case .all(var walk):
+      repeat { next = walk.next() } while next.map { directory.blocks[$0].eventCount == 0 } ?? false
+      source = .all(walk)
+    case .some(var ordinals):
+      next = ordinals.popLast()
+      source = .some(ordinals)
+    }
+  }
+
+  /// The first key that an event in the next block can have, nothing after the last.
+  func key(isDescending: Bool) -> MergeKey? {
+    next.map { directory.order.key($0, isDescending: isDescending) }
+  }
+
+  /// The next block.
+  func take() -> BlockOrigin? {
+    guard let ordinal = next else { return nil }
+    advance()
+    return BlockOrigin(segment: segment, entry: directory.blocks[ordinal])
+  }
+}
+
 /// What the merge has not taken yet: the key is the first that its rows can have.
 struct MergeItem: Prioritized {
   enum Content {
     case segment(ReadableSegment)
-    case block(BlockCandidate)
+    /// The segments but the last, of which the walk's next has the key.
+    case segments(TimeOrder.Walk, next: Int)
+    case blocks(BlockWalk)
+    case memory(DecodedBlock)
     case run(MergeRun)
   }
 
@@ -103,8 +190,8 @@ struct MergeItem: Prioritized {
 
   private var rank: Int {
     switch content {
-    case .segment: 0
-    case .block: 1
+    case .segment, .segments: 0
+    case .blocks, .memory: 1
     case .run: 2
     }
   }

@@ -225,13 +225,10 @@ extension PassMerge {
   }
 
   private func allCandidates() throws(ReelError) -> [Candidate] {
-    var items = sources.buffered()
-    for segment in sources.segments() {
-      if case .segment(let content) = segment.content { items += try sources.expand(content) }
+    var candidates: [Candidate] = []
+    try sources.forEachCandidate { content, key in
+      candidates.append(Candidate(key: key, content: content))
     }
-    return items.compactMap { item in
-      guard case .block(let content) = item.content else { return nil }
-      return Candidate(key: item.key, content: content)
-    }
+    return candidates
   }
 }
