@@ -7,6 +7,7 @@ final class Flusher: Sendable {
   private let configuration: RecorderConfiguration
   private let runID: UInt64
   private let syncer: Syncer
+  private let compressor: BlockCompressor
   private let thread: WorkerThread
 
   /// Bytes of the buffer that are taken at once; room is given back in such steps.
@@ -27,19 +28,27 @@ final class Flusher: Sendable {
     self.runID = runID
     let syncer = try Syncer()
     self.syncer = syncer
+    let compressor = try BlockCompressor()
+    self.compressor = compressor
+    var appender = appender
+    appender.compressor = compressor
     let work = Work(
       log: log, configuration: configuration, runID: runID, appender: appender, syncer: syncer)
-    thread = try WorkerThread { work.run() }
+    thread = try WorkerThread {
+      var work = work
+      work.run()
+    }
   }
 
   /// Waits until the flusher has finished, after ``AppendLog/beginClosing()`` or a failure.
   func join() {
     thread.join()
+    compressor.stop()
     syncer.stop()
   }
 
   /// The flusher's own state, touched by its thread alone.
-  private final class Work: @unchecked Sendable {
+  private struct Work: @unchecked Sendable {
     private let log: AppendLog
     private let buffer: WriteAheadBuffer
     private let configuration: RecorderConfiguration
@@ -89,7 +98,7 @@ final class Flusher: Sendable {
       var retention: RetentionRequest?
     }
 
-    func run() {
+    mutating func run() {
       while true {
         let task = log.lock.withLock { nextTask() }
         guard let task else { return }
@@ -117,7 +126,7 @@ final class Flusher: Sendable {
     ///
     /// The lock is held.
     /// - Returns: Nothing when the recorder has failed.
-    private func nextTask() -> Task? {
+    private mutating func nextTask() -> Task? {
       while true {
         if log.failureNow != nil { return nil }
         let now = clock.monotonic()
@@ -141,7 +150,7 @@ final class Flusher: Sendable {
       }
     }
 
-    private func sleep(_ now: Int64) {
+    private mutating func sleep(_ now: Int64) {
       if now &- lastActivity < Flusher.activePeriod {
         log.sleepFlusher(nanoseconds: Flusher.activeInterval)
       } else if min(nextSync, nextRetention) < .max {
@@ -153,15 +162,18 @@ final class Flusher: Sendable {
       }
     }
 
-    private func perform(_ task: Task) throws(ReelError) {
+    private mutating func perform(_ task: Task) throws(ReelError) {
       if appender.isStalled {
-        try appender.retry()
+        try appender.writeUnwritten()
         try release()
       }
       while drained.offset < task.target {
         try drainStep(to: task.target)
         try release()
       }
+      try appender.writeUnwritten()
+      isRetentionDue = isRetentionDue || hasRetentionLimits
+      try release()
       if appender.hasUnwritten, task.flushTo >= appender.nextSequence || task.isClosing {
         try appender.writeBlock()
         isRetentionDue = hasRetentionLimits
@@ -184,7 +196,7 @@ final class Flusher: Sendable {
 
     /// Takes about a step's worth of records, writing each block as it fills, or fewer when there
     /// are segments to drop.
-    private func drainStep(to target: Int) throws(ReelError) {
+    private mutating func drainStep(to target: Int) throws(ReelError) {
       let end = min(target, drained.offset + Flusher.stepByteCount)
       var failure: ReelError?
       drained = buffer.records(from: drained, to: end) { record, sequence, frameEnd in
@@ -196,7 +208,7 @@ final class Flusher: Sendable {
         }
         guard appender.isBlockFull else { return true }
         do throws(ReelError) {
-          try appender.writeBlock()
+          try appender.endBlock()
           // The drop record needs room, which writers who wait for it leave only on releasing.
           isRetentionDue = hasRetentionLimits && retention.plan(nil, appender) > 0
           return !isRetentionDue
@@ -209,7 +221,7 @@ final class Flusher: Sendable {
     }
 
     /// Gives back the room of all frames whose records are in blocks, and drops what is due.
-    private func release() throws(ReelError) {
+    private mutating func release() throws(ReelError) {
       var offset: Int?
       // A batch that is drained in part keeps its room, though its records so far are in blocks.
       while firstFrameEnd < frameEnds.count,
@@ -247,7 +259,7 @@ final class Flusher: Sendable {
     }
 
     /// Makes everything in blocks durable at once, because a caller waits for it.
-    private func syncNow(_ sequence: UInt64) throws(ReelError) {
+    private mutating func syncNow(_ sequence: UInt64) throws(ReelError) {
       try appender.sync()
       let watermark = appender.watermark
       log.lock.withLock {
@@ -260,7 +272,7 @@ final class Flusher: Sendable {
 
     /// Hands what has been written to the syncing thread, and syncs the buffer when little came in:
     /// then its content is older than the interval and few pages are dirty.
-    private func syncInBackground() {
+    private mutating func syncInBackground() {
       nextSync = .max
       var task = appender.takeUnsynced()
       if appender.hasUnwritten, configuration.durability == .process {
@@ -269,17 +281,17 @@ final class Flusher: Sendable {
       syncer.add(task)
     }
 
-    private func answer(_ request: RetentionRequest) throws(ReelError) {
+    private mutating func answer(_ request: RetentionRequest) throws(ReelError) {
       let report = try drop(retention.plan(request, appender))
       log.lock.withLock { log.answerRetention(.success(report)) }
     }
 
-    private func enforceRetention() throws(ReelError) {
+    private mutating func enforceRetention() throws(ReelError) {
       _ = try drop(retention.plan(nil, appender))
     }
 
     /// Unlinks the `count` oldest segments, once the log says so.
-    private func drop(_ count: Int) throws(ReelError) -> RetentionReport {
+    private mutating func drop(_ count: Int) throws(ReelError) -> RetentionReport {
       guard let plan = planDrop(count),
         log.lock.withLock({ log.appendControlIfRoom(.drop(plan.record)) })
       else { return RetentionReport() }
@@ -302,7 +314,7 @@ final class Flusher: Sendable {
     }
 
     /// Unlinks segments that a drop record covers.
-    private func unlink(
+    private mutating func unlink(
       _ dropped: [SegmentAppender.SealedSegment]
     ) throws(ReelError) -> RetentionReport {
       for segment in dropped {
@@ -320,7 +332,7 @@ final class Flusher: Sendable {
 
     /// Waits for room on the disk.
     /// - Returns: Whether to go on.
-    private func stall(_ failure: IOFailure, _ task: Task) -> Bool {
+    private mutating func stall(_ failure: IOFailure, _ task: Task) -> Bool {
       log.lock.withLock {
         log.setStall(failure)
         if task.isClosing {
@@ -334,7 +346,7 @@ final class Flusher: Sendable {
     }
 
     /// Ends the run: a checkpoint, everything durable, and the buffer gone.
-    private func finish() throws(ReelError) {
+    private mutating func finish() throws(ReelError) {
       try appender.sync()
       try appender.checkpoint()
       try appender.sync()

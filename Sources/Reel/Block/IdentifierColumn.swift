@@ -144,6 +144,8 @@ struct IdentifierColumnBuilder {
       total += 1
       difference = next
       offset += width
+      // Random planes, of which identifiers have many, show early.
+      if total == 64, equal < 16 { return false }
     }
     return equal * 2 > total
   }

@@ -4,8 +4,10 @@
 /// An open-addressing table over the numbers; the bytes lie in one array. Beside that it keeps the
 /// symbols in order of their bytes, so that a block's dictionary is sorted without comparing texts.
 struct SymbolTable {
-  private var slots: [UInt32]
-  private var hashes: [UInt32] = []
+  /// The upper half of a text's hash and its number, so that most texts are found without another
+  /// look; ``empty`` where there is none.
+  private var slots: [UInt64]
+  private var hashes: [UInt64] = []
   private var offsets: [UInt32] = [0]
   private var bytes: [UInt8] = []
   private let seed: UInt64
@@ -14,13 +16,13 @@ struct SymbolTable {
   private var ordered: [UInt32] = []
   private var ranks: [UInt32] = []
 
-  private static let empty = UInt32.max
+  private static let empty = UInt64.max
   /// Above this many symbols, inserting new ones in order costs more than sorting each block's.
   private static let maximumRankedCount = 4096
 
   init(seed: UInt64) {
     self.seed = seed
-    slots = [UInt32](repeating: Self.empty, count: 256)
+    slots = [UInt64](repeating: Self.empty, count: 256)
   }
 
   var count: Int { hashes.count }
@@ -35,53 +37,63 @@ struct SymbolTable {
 
   /// The number of `text`, given now if it is new.
   mutating func symbol(_ text: RawSpan) -> UInt32 {
-    let hash = UInt32(truncatingIfNeeded: Checksum.xxh3(text, seed: seed))
-    let mask = slots.count &- 1
-    var slot = Int(hash) & mask
-    while true {
-      let candidate = slots[slot]
-      if candidate == Self.empty { break }
-      if hashes[Int(candidate)] == hash && bytes(of: candidate).equals(text) { return candidate }
-      slot = (slot &+ 1) & mask
-    }
+    let hash = textHash(text, seed: seed)
+    if let known = find(text, hash) { return known }
     let symbol = UInt32(hashes.count)
-    slots[slot] = symbol
     hashes.append(hash)
     bytes.append(text)
     offsets.append(UInt32(bytes.count))
-    if hashes.count * 2 > slots.count { grow() }
+    if hashes.count * 2 > slots.count { grow() } else { insert(symbol, hash) }
     return symbol
   }
 
   /// The number of `text`, if it has one.
-  func find(_ text: RawSpan) -> UInt32? {
-    let hash = UInt32(truncatingIfNeeded: Checksum.xxh3(text, seed: seed))
+  func find(_ text: RawSpan) -> UInt32? { find(text, textHash(text, seed: seed)) }
+
+  @inline(__always)
+  private func find(_ text: RawSpan, _ hash: UInt64) -> UInt32? {
     let mask = slots.count &- 1
-    var slot = Int(hash) & mask
+    var slot = Int(truncatingIfNeeded: hash) & mask
     while true {
-      let candidate = slots[slot]
-      if candidate == Self.empty { return nil }
-      if hashes[Int(candidate)] == hash && bytes(of: candidate).equals(text) { return candidate }
+      let entry = slots[slot]
+      if entry == Self.empty { return nil }
+      let symbol = UInt32(truncatingIfNeeded: entry)
+      if entry >> 32 == hash >> 32, bytes(of: symbol).equals(text) { return symbol }
       slot = (slot &+ 1) & mask
     }
   }
 
-  private mutating func grow() {
-    slots = [UInt32](repeating: Self.empty, count: slots.count * 2)
-    let mask = slots.count - 1
-    for (symbol, hash) in hashes.enumerated() {
-      var slot = Int(hash) & mask
-      while slots[slot] != Self.empty { slot = (slot + 1) & mask }
-      slots[slot] = UInt32(symbol)
-    }
+  private mutating func insert(_ symbol: UInt32, _ hash: UInt64) {
+    let mask = slots.count &- 1
+    var slot = Int(truncatingIfNeeded: hash) & mask
+    while slots[slot] != Self.empty { slot = (slot &+ 1) & mask }
+    slots[slot] = hash & ~0xFFFF_FFFF | UInt64(symbol)
   }
 
-  /// Sorts `symbols` by their bytes.
+  private mutating func grow() {
+    slots = [UInt64](repeating: Self.empty, count: slots.count * 2)
+    for (symbol, hash) in hashes.enumerated() { insert(UInt32(symbol), hash) }
+  }
+
+  /// Sorts `symbols`, each of which occurs once, by their bytes.
   mutating func sort(_ symbols: inout [UInt32]) {
     if count <= Self.maximumRankedCount {
       rankNewSymbols()
-      let ranks = ranks
-      symbols.sort { ranks[Int($0)] < ranks[Int($1)] }
+      // A bit for each rank that occurs: a table has few words of them.
+      var present = [UInt64](repeating: 0, count: (count + 63) / 64)
+      for symbol in symbols {
+        let rank = ranks[Int(symbol)]
+        present[Int(rank) >> 6] |= 1 << UInt64(rank & 63)
+      }
+      var next = 0
+      for (index, word) in present.enumerated() {
+        var rest = word
+        while rest != 0 {
+          symbols[next] = ordered[index << 6 | rest.trailingZeroBitCount]
+          next &+= 1
+          rest &= rest &- 1
+        }
+      }
     } else {
       symbols.sort { isOrdered($0, $1) }
     }
@@ -112,4 +124,42 @@ struct SymbolTable {
   private func isOrdered(_ a: UInt32, _ b: UInt32) -> Bool {
     bytes(of: a).isLexicographicallyBefore(bytes(of: b))
   }
+}
+
+/// A hash for tables in memory: as strong as a table needs, and for short texts a few instructions.
+///
+/// The multiplications are those of wyhash (Wang Yi, final version 4); nobody who does not know the
+/// seed can choose texts that collide.
+@inline(__always)
+func textHash(_ text: RawSpan, seed: UInt64) -> UInt64 {
+  let count = text.byteCount
+  guard count <= 32 else { return Checksum.xxh3(text, seed: seed) }
+  @inline(__always)
+  func mix(_ a: UInt64, _ b: UInt64) -> UInt64 {
+    let product = a.multipliedFullWidth(by: b)
+    return product.high ^ product.low
+  }
+  @inline(__always)
+  func word(_ offset: Int) -> UInt64 { text.integer(at: offset, as: UInt64.self) }
+  let first: UInt64
+  let last: UInt64
+  var state = seed ^ 0xA076_1D64_78BD_642F
+  if count >= 8 {
+    (first, last) = (word(0), word(count &- 8))
+    if count > 16 {
+      state = mix(word(8) ^ 0xE703_7ED1_A0B4_28DB, word(count &- 16) ^ state)
+    }
+  } else if count >= 4 {
+    first = UInt64(text.integer(at: 0, as: UInt32.self))
+    last = UInt64(text.integer(at: count &- 4, as: UInt32.self))
+  } else if count > 0 {
+    first =
+      UInt64(text.byte(at: 0)) << 16 | UInt64(text.byte(at: count / 2)) << 8
+      | UInt64(text.byte(at: count &- 1))
+    last = 0
+  } else {
+    (first, last) = (0, 0)
+  }
+  let product = mix(first ^ 0x8EBC_6AF0_9C88_C6E3, last ^ state)
+  return mix(product ^ 0x5899_65CC_7537_4CC3, state ^ UInt64(count))
 }

@@ -1,8 +1,8 @@
 /// Turns records into blocks and blocks into segments; the flusher and recovery both drive it, so a
 /// record takes one way to disk whether or not a crash came between.
 ///
-/// When a write fails for lack of room nothing is lost: the block is kept and ``retry()`` writes
-/// it.
+/// When a write fails for lack of room nothing is lost: the block is kept and
+/// ``writeUnwritten()`` writes it.
 struct SegmentAppender {
   let folder: any Folder
   let recording: RecordingID
@@ -12,8 +12,10 @@ struct SegmentAppender {
 
   private var builder: BlockBuilder
   private var writer: SegmentWriter?
-  /// A finished block that has not been written yet.
-  private var unwritten: SegmentWriter.EncodedBlock?
+  /// Finished blocks that have not been written yet, in order.
+  private var unwritten: [Unwritten] = []
+  /// Compresses blocks while the next is collected; without one that is done in between.
+  var compressor: BlockCompressor?
   /// Control records that were taken and are not in a written block.
   private var pendingControl: [(record: ControlRecord, sequence: UInt64)] = []
   /// What the control records in written blocks come to.
@@ -24,6 +26,13 @@ struct SegmentAppender {
   private(set) var nextSequence: UInt64
   /// The highest sequence number known to be durable.
   var watermark: UInt64
+
+  private enum Unwritten {
+    /// The compressor has it.
+    case compressing(eventCount: Int)
+    /// It is written, or waits for room on the disk.
+    case encoded(SegmentWriter.EncodedBlock)
+  }
 
   /// What retention needs to know of a segment.
   struct SealedSegment: Hashable, Sendable {
@@ -76,10 +85,13 @@ struct SegmentAppender {
   }
 
   /// Whether records were taken that are in no written block.
-  var hasUnwritten: Bool { builder.rowCount > 0 || unwritten != nil }
+  var hasUnwritten: Bool { builder.rowCount > 0 || !unwritten.isEmpty }
 
   /// Whether a block waits for room on the disk.
-  var isStalled: Bool { unwritten != nil }
+  var isStalled: Bool {
+    if case .encoded? = unwritten.first { return true }
+    return false
+  }
 
   /// Takes a record; the caller writes the block when ``isBlockFull`` says so.
   mutating func take(_ record: borrowing RecordView, sequence: UInt64, runID: UInt64) {
@@ -99,34 +111,73 @@ struct SegmentAppender {
     if builder.isFull(configuration.blockByteCount) { return true }
     guard configuration.maximumEventCount != nil else { return false }
     let limit = configuration.effectiveSegmentEventCount
-    let written = Int(writer?.summary.eventCount ?? 0)
+    var written = Int(writer?.summary.eventCount ?? 0)
+    for case .compressing(let eventCount) in unwritten { written += eventCount }
     // A segment that has reached its limit is sealed before the block is written.
     return builder.eventCount >= (written < limit ? limit - written : limit)
   }
 
-  /// Writes what has been taken as a block.
+  /// Ends the block that has been collected, and writes it, or blocks before it while this one is
+  /// compressed.
   ///
   /// - Throws: ``ReelError/io(_:)``; nothing is lost, and the call may be made again.
-  mutating func writeBlock() throws(ReelError) {
-    try retry()
+  mutating func endBlock() throws(ReelError) {
+    while try writeFirst(isWaiting: unwritten.count >= unwrittenLimit) {}
     guard builder.rowCount > 0 else { return }
-    if let current = writer, isFull(current) { try seal() }
+    if let current = writer, isFull(current) {
+      try writeUnwritten()
+      try seal()
+    }
     if writer == nil { try begin(firstSequence: builder.firstSequence) }
+    let eventCount = builder.eventCount
     let frameByteCount = configuration.payloadFrameByteCount
     let arrival = configuration.clock.wall()
     let watermark = watermark
-    unwritten = writer?.encode(
+    let columns = writer?.finish(
       &builder, frameByteCount: frameByteCount, arrival: arrival, watermark: watermark)
-    try retry()
+    guard let columns else { return }
+    if let compressor {
+      compressor.begin(columns)
+      unwritten.append(.compressing(eventCount: eventCount))
+    } else if let writer {
+      unwritten.append(.encoded(writer.encode(CompressedBlock(columns, state: state))))
+      try writeUnwritten()
+    }
   }
 
-  /// Writes the block that waits for room, if one does: the same bytes at the same offset.
-  mutating func retry() throws(ReelError) {
-    guard let block = unwritten else { return }
+  /// Blocks that may be unwritten: enough to make up for threads that wait for a processor, and too
+  /// few to carry a segment far beyond its size.
+  private var unwrittenLimit: Int {
+    max(1, min(8, configuration.effectiveSegmentByteCount / (8 * configuration.blockByteCount)))
+  }
+
+  /// Writes everything that has been taken.
+  ///
+  /// - Throws: ``ReelError/io(_:)``; nothing is lost, and the call may be made again.
+  mutating func writeBlock() throws(ReelError) {
+    try endBlock()
+    try writeUnwritten()
+  }
+
+  /// Writes all blocks that have been ended: the same bytes at the same offset, if it fails and is
+  /// called again.
+  mutating func writeUnwritten() throws(ReelError) {
+    while try writeFirst(isWaiting: true) {}
+  }
+
+  /// Writes the first block that is not written, once it is compressed.
+  /// - Returns: Whether there was one, compressed or worth waiting for.
+  private mutating func writeFirst(isWaiting: Bool) throws(ReelError) -> Bool {
+    if case .compressing? = unwritten.first, let compressor, let writer {
+      guard let block = compressor.take(isWaiting: isWaiting) else { return false }
+      unwritten[0] = .encoded(writer.encode(block))
+    }
+    guard case .encoded(let block)? = unwritten.first else { return false }
     try writer?.append(block)
-    unwritten = nil
+    unwritten.removeFirst()
     nextSequence = block.entry.lastSequence + 1
     applyControl(upTo: block.entry.lastSequence)
+    return true
   }
 
   private mutating func applyControl(upTo last: UInt64) {

@@ -66,7 +66,7 @@ struct SegmentWriter {
     fileprivate var rawByteCount: Int
   }
 
-  /// Appends a block that ``encode(_:frameByteCount:arrival:watermark:)`` made.
+  /// Appends a block that ``encode(_:)`` made.
   ///
   /// - Throws: ``ReelError/io(_:)``; the writer is then unchanged and the call may be made again.
   mutating func append(_ block: EncodedBlock) throws(ReelError) {
@@ -76,44 +76,24 @@ struct SegmentWriter {
     summary.add(block.entry, rawByteCount: block.rawByteCount)
   }
 
-  /// Ends the block that `builder` has collected: its keys go into the indexes, its columns are
-  /// compressed.
-  ///
-  /// ``append(_:)`` must follow.
-  mutating func encode(
+  /// Ends the block that `builder` has collected: its keys go into the indexes.
+  mutating func finish(
     _ builder: inout BlockBuilder, frameByteCount: Int, arrival: Int64, watermark: UInt64
-  ) -> EncodedBlock {
-    let columns = builder.finish(
+  ) -> BlockColumns {
+    builder.finish(
       frameByteCount: frameByteCount, arrival: arrival, watermark: watermark, indexes: &indexes)
-    return encode(columns)
   }
 
-  /// The header's frame and the data frames.
-  private func encode(_ columns: BlockColumns) -> EncodedBlock {
-    var header = columns.header
-    var data: [UInt8] = []
-    data.reserveCapacity(header.rawByteCount / 2)
-    var payloadOffset = 0
-    for index in header.frames.indices {
-      let start = data.count
-      let rawByteCount = header.frames[index].rawByteCount
-      if index == 0 {
-        LZ4Frame.append(columns.attributes.rawSpan, to: &data, state: state)
-      } else {
-        let range = payloadOffset..<(payloadOffset + rawByteCount)
-        LZ4Frame.append(columns.payloads.rawSpan.extracting(range), to: &data, state: state)
-        payloadOffset += rawByteCount
-      }
-      header.frames[index].storedByteCount = data.count - start
-      header.frames[index].checksum = Checksum.xxh3(
-        data.rawSpan.extracting(start..<data.count))
-    }
+  /// A compressed block with its header, for where the segment ends now.
+  ///
+  /// ``append(_:)`` must follow.
+  func encode(_ block: CompressedBlock) -> EncodedBlock {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(data.count + 512)
-    ReelFrame.append(header.encode(), type: .block, at: end, binding: binding, to: &bytes)
-    let entry = DirectoryEntry(header, offset: end, headerByteCount: bytes.count)
-    bytes.append(contentsOf: data)
-    return EncodedBlock(bytes: bytes, entry: entry, rawByteCount: header.rawByteCount)
+    bytes.reserveCapacity(block.data.count + 512)
+    ReelFrame.append(block.header.encode(), type: .block, at: end, binding: binding, to: &bytes)
+    let entry = DirectoryEntry(block.header, offset: end, headerByteCount: bytes.count)
+    bytes.append(contentsOf: block.data)
+    return EncodedBlock(bytes: bytes, entry: entry, rawByteCount: block.header.rawByteCount)
   }
 
   /// Whether dead checkpoints take more than a sixteenth of the segment.
