@@ -52,6 +52,8 @@ public struct RecorderConfiguration: Sendable {
   ///
   /// Default: 1 s. Zero: only by ``Recorder/sync()``, on sealing and on close.
   public var syncInterval: Duration = .seconds(1)
+  /// How ``Recorder/recording`` reads.
+  public var reading = RecordingConfiguration()
   /// Whether an event whose id is in the recording already is refused.
   ///
   /// Costs a look-up an event. Default: false.

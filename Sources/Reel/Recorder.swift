@@ -19,6 +19,7 @@ public final class Recorder: Sendable {
   private let uniqueness: Uniqueness?
   private let flusher: Flusher
   private let lockFile: LockFile
+  private let configuration: RecorderConfiguration
   private let reading = SharedRecording()
   private let closing = Lock()
   private nonisolated(unsafe) var isClosed = false
@@ -41,6 +42,7 @@ public final class Recorder: Sendable {
 
   init(folder: any Folder, configuration: RecorderConfiguration) throws(ReelError) {
     self.folder = folder
+    self.configuration = configuration
     path = folder.path
     clock = configuration.clock
     lockFile = try LockFile(folder)
@@ -143,8 +145,13 @@ public final class Recorder: Sendable {
   }
 
   /// The same recording for reading: sees every append that has returned.
+  ///
+  /// Cheaper to ask than one opened by path, because it need not look at files to know that nothing
+  /// has come.
   public var recording: Recording {
-    get throws(ReelError) { try reading.recording(folder, clock: clock) }
+    get throws(ReelError) {
+      try reading.recording(folder, configuration) { [log] in log.mark }
+    }
   }
 
   /// How recording stands at this moment; waits for nothing, so that a thread of its own can watch

@@ -42,12 +42,12 @@ public final class Recording: Sendable {
 
   init(
     folder: any Folder, configuration: RecordingConfiguration = RecordingConfiguration(),
-    clock: any Clock = SystemClock()
+    clock: any Clock = SystemClock(), mark: (@Sendable () -> LiveMark?)? = nil
   ) throws(ReelError) {
     recordingFolder = folder
     path = folder.path
     cache = ReadCache(folder: folder, configuration: configuration)
-    let reader = SnapshotReader(folder: folder, clock: clock)
+    let reader = SnapshotReader(folder: folder, clock: clock, mark: mark)
     try reader.refresh()
     unsafe source = .folder(reader)
   }

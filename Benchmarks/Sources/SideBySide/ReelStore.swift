@@ -7,22 +7,22 @@ struct ReelStore: Store {
   private let recording: Recording
 
   init(path: String) throws {
-    let recorder = try Recorder(path: path)
+    var configuration = RecorderConfiguration()
+    configuration.reading.cacheByteCount = Self.cacheByteCount
+    let recorder = try Recorder(path: path, configuration: configuration)
     self.recorder = recorder
-    recording = try Self.reader(path)
+    recording = try recorder.recording
   }
 
   /// Opens for reading alone.
   init(reading path: String) throws {
     recorder = nil
-    recording = try Self.reader(path)
+    var configuration = RecordingConfiguration()
+    configuration.cacheByteCount = Self.cacheByteCount
+    recording = try Recording(path: path, configuration: configuration)
   }
 
-  private static func reader(_ path: String) throws -> Recording {
-    var configuration = RecordingConfiguration()
-    configuration.cacheByteCount = 1 << 30
-    return try Recording(path: path, configuration: configuration)
-  }
+  private static let cacheByteCount = 1 << 30
 
   mutating func append(_ event: Event) throws { try recorder?.append(event) }
   mutating func settle() throws { try recorder?.flush() }

@@ -38,7 +38,7 @@ struct ResultTable {
       let best = operation.isRate ? peers.max() ?? 0 : peers.min() ?? 0
       let cells = names.map { cell(values[$0]?[operation] ?? [0]) }
       lines.append(
-        "| \(operation.rawValue) | \(number(medians[0] / best)) × | "
+        "| \(operation.rawValue) | \(best > 0 ? number(medians[0] / best) + " ×" : "–") | "
           + cells.joined(separator: " | ") + " |")
     }
     return lines.joined(separator: "\n")

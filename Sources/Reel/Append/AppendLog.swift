@@ -171,6 +171,15 @@ final class AppendLog: @unchecked Sendable {
     return sequence
   }
 
+  /// Where readers in this process would find the log, or nothing once it is closed or has failed.
+  var mark: LiveMark? {
+    lock.withLock {
+      guard failure == nil, !isClosed else { return nil }
+      return LiveMark(
+        head: buffer.head, committed: buffer.committed, progress: buffer.lastProgress.counter)
+    }
+  }
+
   /// How appending stands, without waiting for anything.
   var status: RecorderStatus {
     lock.withLock {

@@ -1,3 +1,12 @@
+/// Where a recorder stands: it changes with everything that a reader could see.
+struct LiveMark: Hashable, Sendable {
+  /// The ends of what is in the buffer and of what may be read of it, through all laps.
+  var head: Int
+  var committed: Int
+  /// How often room has been released.
+  var progress: UInt64
+}
+
 /// Keeps a snapshot of a recording up to date from its files, without ever writing to them.
 ///
 /// While a writer goes on, a refresh reads in this order: the buffer's progress, the buffer's
@@ -10,6 +19,10 @@
 final class SnapshotReader {
   private let folder: any Folder
   private let clock: any Clock
+  /// Where the recorder in this process stands, while it is open: as long as that is the same,
+  /// nothing has changed.
+  private let mark: (@Sendable () -> LiveMark?)?
+  private var lastMark: LiveMark?
   private(set) var snapshot = Snapshot(SnapshotDraft(), order: TimeOrder([]))
   private var draft = SnapshotDraft()
   /// The order in time of these segments, which is kept while they do not change.
@@ -31,7 +44,8 @@ final class SnapshotReader {
   /// Attempts before sequence numbers that do not join are taken for a hole.
   private static let patience = 3
 
-  init(folder: any Folder, clock: any Clock) {
+  init(folder: any Folder, clock: any Clock, mark: (@Sendable () -> LiveMark?)? = nil) {
+    self.mark = mark
     self.folder = folder
     self.clock = clock
   }
@@ -39,8 +53,17 @@ final class SnapshotReader {
   /// Brings the snapshot up to date: it has every event whose append returned before this call.
   ///
   /// - Throws: ``ReelError/notFound(path:)`` when there is no recording, ``ReelError/io(_:)``.
-  /// - Complexity: Two system calls when nothing has changed; else by what is new.
+  /// - Complexity: Two system calls when nothing has changed, none beside a recorder in the same
+  ///   process; else by what is new.
   func refresh() throws(ReelError) {
+    let mark = mark?()
+    if let mark, mark == lastMark { return }
+    lastMark = nil
+    try refreshFromFiles()
+    lastMark = mark
+  }
+
+  private func refreshFromFiles() throws(ReelError) {
     for attempt in 0..<Self.maximumAttempts {
       do {
         let isLast = attempt + 1 == Self.maximumAttempts

@@ -165,26 +165,22 @@ struct Opening {
       sealed.append(SegmentAppender.SealedSegment(scan.summary, byteCount: byteCount))
       return
     }
-    active = try writer(segment, scan)
+    active = writer(segment, scan)
   }
 
-  /// The writer that goes on in a segment: with the index parts of its last checkpoint, and the
-  /// blocks behind that put into a new index.
-  private func writer(
-    _ segment: SegmentFile, _ scan: SegmentScanner.Result
-  ) throws(ReelError) -> SegmentWriter {
+  /// The writer that goes on in a segment, with the index parts of its last checkpoint.
+  private func writer(_ segment: SegmentFile, _ scan: SegmentScanner.Result) -> SegmentWriter {
     var parts: [IndexPart] = []
     if let trailer = scan.trailer, let directory = try? segment.directory(trailer) {
       parts = directory.indexes.filter { $0.blocks.upperBound <= scan.blocks.count }
     }
     let covered = parts.reduce(0) { max($0, $1.blocks.upperBound) }
-    var indexes = IndexBuilder(firstBlock: covered, attributes: control.attributes, seed: seed)
-    for entry in scan.blocks[covered...] {
-      indexes.add(try segment.block(entry, wanted: IndexBuilder.wanted))
-    }
     return SegmentWriter(
       segment: segment, directory: Directory(blocks: scan.blocks, indexes: parts),
-      summary: scan.summary, end: scan.end, indexes: indexes, state: state)
+      summary: scan.summary, end: scan.end, leftover: covered..<scan.blocks.count,
+      indexes: IndexBuilder(
+        firstBlock: scan.blocks.count, attributes: control.attributes, seed: seed),
+      state: state)
   }
 
   /// The control state at the head of the newest segment, and what its blocks add.

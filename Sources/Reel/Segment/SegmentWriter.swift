@@ -11,18 +11,21 @@ struct SegmentWriter {
   private(set) var end: Int
   /// Bytes of directories and trailers that later ones have replaced.
   private var deadByteCount: Int
+  /// The ordinals of the blocks that an earlier run left without an index.
+  private var leftover: Range<Int>
   private var indexes: IndexBuilder
 
   var binding: FileBinding { segment.header.binding }
 
   /// Goes on in, or begins, the segment that `segment` names.
   ///
-  /// The directory is of the blocks that are there already; the index builder has those that no
-  /// index part covers.
+  /// The directory is of the blocks that are there already. Those of them that no index part covers
+  /// are `leftover`: they are indexed with the next checkpoint, so that opening need not wait.
   init(
     segment: SegmentFile, directory: Directory, summary: SegmentSummary, end: Int,
-    indexes: IndexBuilder, state: LZ4.State
+    leftover: Range<Int> = 0..<0, indexes: IndexBuilder, state: LZ4.State
   ) {
+    self.leftover = leftover
     self.segment = segment
     self.directory = directory
     self.summary = summary
@@ -106,22 +109,8 @@ struct SegmentWriter {
   mutating func checkpoint(isSeal: Bool, watermark: UInt64) throws(ReelError) {
     var bytes: [UInt8] = []
     var directory = directory
-    let covered = indexes.firstBlock..<(indexes.firstBlock + indexes.blockCount)
-    var builder = indexes
-    for part in builder.encode(state: state) {
-      let offset = end + bytes.count
-      guard !part.content.isEmpty else {
-        directory.indexes.append(
-          IndexPart(
-            column: part.column, form: part.form, offset: offset, byteCount: 0, blocks: covered))
-        continue
-      }
-      ReelFrame.append(part.content, type: .index, at: offset, binding: binding, to: &bytes)
-      directory.indexes.append(
-        IndexPart(
-          column: part.column, form: part.form, offset: offset,
-          byteCount: end + bytes.count - offset, blocks: covered))
-    }
+    if !leftover.isEmpty { append(try leftoverIndexes(), to: &bytes, &directory) }
+    append(indexes, to: &bytes, &directory)
     let directoryOffset = end + bytes.count
     ReelFrame.append(
       directory.encode(state: state), type: .directory, at: directoryOffset, binding: binding,
@@ -135,6 +124,39 @@ struct SegmentWriter {
     end += bytes.count
     deadByteCount += directoryByteCount + Trailer.byteCount
     self.directory = directory
-    indexes = builder.next(after: covered.upperBound)
+    leftover = 0..<0
+    indexes = indexes.next(after: directory.blocks.count)
+  }
+
+  /// Appends the parts of an index.
+  private func append(
+    _ indexes: IndexBuilder, to bytes: inout [UInt8], _ directory: inout Directory
+  ) {
+    var builder = indexes
+    let covered = indexes.firstBlock..<(indexes.firstBlock + indexes.blockCount)
+    for part in builder.encode(state: state) {
+      let offset = end + bytes.count
+      if !part.content.isEmpty {
+        ReelFrame.append(part.content, type: .index, at: offset, binding: binding, to: &bytes)
+      }
+      directory.indexes.append(
+        IndexPart(
+          column: part.column, form: part.form, offset: offset,
+          byteCount: end + bytes.count - offset, blocks: covered))
+    }
+  }
+
+  /// The index over the blocks that an earlier run left without one, or over those after the last
+  /// that cannot be read: what no index covers is always looked at.
+  private func leftoverIndexes() throws(ReelError) -> IndexBuilder {
+    var builder = indexes.next(after: leftover.lowerBound)
+    for ordinal in leftover {
+      do throws(ReelError) {
+        builder.add(try segment.block(directory.blocks[ordinal], wanted: IndexBuilder.wanted))
+      } catch .corrupted {
+        builder = indexes.next(after: ordinal + 1)
+      }
+    }
+    return builder
   }
 }
