@@ -173,7 +173,9 @@ public final class Recording: Sendable {
     _ query: Query = Query(), _ body: (EventView) throws(ReelError) -> Void
   ) throws(ReelError) {
     let cursor = try cursor(query)
-    while let view = try cursor.next() { try body(view) }
+    while let batch = try cursor.nextBatch() {
+      for view in batch { try body(view) }
+    }
   }
 
   /// The events that match `query` as an asynchronous sequence, read as they are asked for.

@@ -55,7 +55,9 @@ struct ReelStore: Store {
   private func fold(_ query: Query, limit: Int?) throws -> Fold {
     var fold = Fold()
     let cursor = try recording.cursor(query, limit: limit)
-    while let view = try cursor.next() { Self.add(view, to: &fold) }
+    while let batch = try cursor.nextBatch() {
+      for view in batch { Self.add(view, to: &fold) }
+    }
     return fold
   }
 

@@ -37,6 +37,12 @@ final class RecordPage: Sendable {
   /// About the memory it takes.
   var byteCount: Int { region.byteCount + offsets.count * 4 + 128 }
 
+  /// Asks the processor to bring a record near.
+  @usableFromInline
+  func prefetch(_ offset: Int, byteCount: Int) {
+    region.prefetch(at: offset, byteCount: byteCount)
+  }
+
   /// The event at `place`, or nothing when it could not be read.
   @inline(__always)
   func view(_ place: Int) -> EventView? {

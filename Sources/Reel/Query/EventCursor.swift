@@ -14,8 +14,13 @@ public final class EventCursor {
   private var heap = Heap<MergeItem>()
   private var openByteCount = 0
   private var passes: PassMerge?
-  /// What may be given out before anything else has to be looked at.
-  private var ready = ReadyRows()
+  /// The page whose events come next; where the records of those begin that come before anything
+  /// else has to be looked at; and how many of them have been given.
+  private var page = RecordPage.empty
+  private var ready: [UInt32] = []
+  private var taken = 0
+  /// The last event given before all of them.
+  private var keyBeforeReady: MergeKey?
   /// The run that they are from, and its rows that come right after them.
   private var current: (run: MergeRun, indexes: Range<Int>)?
   private var rest: Int
@@ -32,9 +37,6 @@ public final class EventCursor {
         sequenceNumber: SequenceNumber(rawValue: $0.sequence))
     }
   }
-  /// The last event given when ``ready`` began.
-  private var keyBeforeReady: MergeKey?
-
   /// What a merge may hold; tests lower it to see passes on few events.
   struct Bounds {
     /// Bytes of blocks that a merge holds open; beyond, passes are made.
@@ -42,34 +44,6 @@ public final class EventCursor {
     /// Rows that a pass keeps at most.
     var passRowCount = 100_000
     var sort = ExternalSort.Bounds()
-  }
-
-  /// Rows of one page that come next in the answer, one after the other.
-  private struct ReadyRows {
-    var page = RecordPage.empty
-    /// The places of the rows in the page, by index; in order when there are none.
-    var rows: RowSelection?
-    /// The index of the first row in the page.
-    var base = 0
-    var next = 0
-    var end = 0
-    /// The index of the last row given.
-    var given: Int?
-
-    /// Brings the next event near while the caller looks at this one: in descending order the
-    /// processor does not foresee it, and half of the time would go into waiting for memory.
-    @inline(__always)
-    func prefetchNext(after view: EventView) {
-      guard next < end else { return }
-      let offset = page.offsets[rows.map { Int($0[next]) } ?? next - base]
-      guard offset != RecordPage.unreadable else { return }
-      page.region.prefetch(at: Int(offset), byteCount: view.byteCount)
-    }
-
-    @inline(__always)
-    func view(_ index: Int) -> EventView? {
-      page.view(rows.map { Int($0[index]) } ?? index - base)
-    }
   }
 
   init(
@@ -115,30 +89,45 @@ public final class EventCursor {
         if !completeness.isLimited, try hasMore() { completeness.isLimited = true }
         return nil
       }
-      while ready.next < ready.end {
-        let index = ready.next
-        ready.next = index + 1
-        if let view = ready.view(index) {
-          ready.given = index
-          ready.prefetchNext(after: view)
-          rest -= 1
-          return view
-        }
-        // The attributes are whole and the payload is not: the event cannot be given.
-        if let damage = ready.page.damage { report(damage) }
+      if taken < ready.count {
+        let index = taken
+        taken = index &+ 1
+        rest &-= 1
+        return EventView(page: page, offset: Int(ready[index]))
+      }
+      guard try advance() else { return nil }
+    }
+  }
+
+  /// The events that come next, as many as lie ready in memory: one or more, or nothing after the
+  /// last.
+  ///
+  /// - Throws: As ``next()``.
+  public func nextBatch() throws(ReelError) -> EventBatch? {
+    while true {
+      if rest <= 0 {
+        if !completeness.isLimited, try hasMore() { completeness.isLimited = true }
+        return nil
+      }
+      if taken < ready.count {
+        let start = taken
+        taken = min(ready.count, start + min(rest, ready.count))
+        rest -= taken - start
+        return EventBatch(page: page, offsets: ready, range: start..<taken)
       }
       guard try advance() else { return nil }
     }
   }
 
   private func hasMore() throws(ReelError) -> Bool {
-    if ready.next < ready.end || current?.indexes.isEmpty == false { return true }
+    if taken < ready.count || current?.indexes.isEmpty == false { return true }
     if passes == nil, try nextRun() != nil { return true }
     return try passes?.next() != nil
   }
 
   private var lastKey: MergeKey? {
-    guard let index = ready.given, let view = ready.view(index) else { return keyBeforeReady }
+    guard taken > 0 else { return keyBeforeReady }
+    let view = EventView(page: page, offset: Int(ready[taken - 1]))
     return MergeKey(timestamp: view.timestamp.nanoseconds, sequence: view.sequence)
   }
 
@@ -152,7 +141,8 @@ public final class EventCursor {
   /// - Returns: False after the last.
   private func advance() throws(ReelError) -> Bool {
     keyBeforeReady = lastKey
-    ready = ReadyRows()
+    ready = []
+    taken = 0
     if let current, !current.indexes.isEmpty {
       try prepare(current.run, current.indexes)
       return true
@@ -168,8 +158,7 @@ public final class EventCursor {
     let page = try passes?.next()
     for damage in sources.takeDamages() { report(damage) }
     guard let page else { return false }
-    ready.page = page
-    ready.end = page.count
+    makeReady(page, 0..<page.count)
     return true
   }
 
@@ -181,16 +170,27 @@ public final class EventCursor {
     } catch .corrupted(let corruption) {
       return report(corruption)
     }
-    guard let page = run.page else { return }
-    ready.page = page.page
-    ready.next = indexes.lowerBound
-    ready.end = indexes.upperBound
-    if let first = page.firstIndex {
-      ready.base = first
-      ready.end = min(ready.end, first + page.page.count)
-      current = (run, ready.end..<indexes.upperBound)
+    guard let rendered = run.page else { return }
+    if let first = rendered.firstIndex {
+      let end = min(indexes.upperBound, first + rendered.page.count)
+      makeReady(rendered.page, (indexes.lowerBound - first)..<(end - first))
+      current = (run, end..<indexes.upperBound)
     } else {
-      ready.rows = run.rows
+      makeReady(rendered.page, indexes.lazy.map { Int(run.rows[$0]) })
+    }
+  }
+
+  private func makeReady(_ page: RecordPage, _ places: some Collection<Int>) {
+    self.page = page
+    ready.reserveCapacity(places.count)
+    for place in places {
+      let offset = page.offsets[place]
+      if offset != RecordPage.unreadable {
+        ready.append(offset)
+      } else if let damage = page.damage {
+        // The attributes are whole and the payload is not: the event cannot be given.
+        report(damage)
+      }
     }
   }
 

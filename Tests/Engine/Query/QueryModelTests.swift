@@ -51,6 +51,35 @@ import Testing
     }
   }
 
+  @Test(arguments: seeds(3))
+  func batchesAndSingleEventsMixAtWill(seed: UInt64) throws {
+    try Self.with(seed: seed, count: 300) { recording, model in
+      var random = SeededRandom(seed)
+      for query in Self.queries(seed, 15) {
+        let wanted = model.events(query)
+        for limit in [nil, 0, 1, wanted.count / 2, wanted.count, wanted.count + 1] {
+          let cursor = try recording.cursor(query, limit: limit)
+          var found: [Event] = []
+          while true {
+            if Bool.random(using: &random) {
+              guard let batch = try cursor.nextBatch() else { break }
+              #expect(batch.count == Array(batch).count && batch.count > 0, "seed \(seed)")
+              found += batch.map(\.event)
+            } else {
+              guard let view = try cursor.next() else { break }
+              found.append(view.event)
+            }
+            let last = try #require(found.last)
+            #expect(cursor.position == model.position(last), "seed \(seed): \(query)")
+          }
+          let expected = Array(wanted.prefix(limit ?? .max))
+          #expect(difference(found, expected) == nil, "seed \(seed): \(query), \(limit ?? -1)")
+          #expect(cursor.completeness.isLimited == (wanted.count > limit ?? .max))
+        }
+      }
+    }
+  }
+
   @Test(arguments: seeds(2))
   func descendingIsTheReverseOfAscending(seed: UInt64) throws {
     try Self.with(seed: seed, count: 200) { recording, _ in
