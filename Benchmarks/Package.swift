@@ -10,13 +10,14 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+    .systemLibrary(name: "CLevelDB", providers: [.apt(["libleveldb-dev"]), .brew(["leveldb"])]),
     .target(
       name: "Workload", dependencies: [.product(name: "Reel", package: "reel")],
       swiftSettings: [.swiftLanguageMode(.v6)]),
     .executableTarget(
       name: "SideBySide",
       dependencies: [
-        "Workload", "CSQLite", "CLMDB", .product(name: "Reel", package: "reel"),
+        "Workload", "CSQLite", "CLMDB", "CLevelDB", .product(name: "Reel", package: "reel"),
       ],
       swiftSettings: [.swiftLanguageMode(.v6)]),
   ]

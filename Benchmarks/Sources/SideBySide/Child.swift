@@ -21,6 +21,7 @@ enum Child {
     switch store {
     case ReelStore.name: time = try opening(ReelStore.self, path)
     case LMDBStore.name: time = try opening(LMDBStore.self, path)
+    case LevelDBStore.name: time = try opening(LevelDBStore.self, path)
     default: time = try opening(SQLiteStore.self, path)
     }
     return time * 1e3
@@ -44,6 +45,7 @@ enum Child {
     switch arguments[0] {
     case ReelStore.name: try fill(ReelStore.self, arguments[1], events)
     case LMDBStore.name: try fill(LMDBStore.self, arguments[1], events)
+    case LevelDBStore.name: try fill(LevelDBStore.self, arguments[1], events)
     default: try fill(SQLiteStore.self, arguments[1], events)
     }
   }

@@ -28,6 +28,7 @@ struct SideBySide {
       }
       try measure(ReelStore.self)
       try measure(LMDBStore.self)
+      try measure(LevelDBStore.self)
       try measure(SQLiteStore.self)
       guard folds.allSatisfy({ $0 == folds[0] }) else {
         throw StoreError(message: "the stores' answers differ: \(folds)")
