@@ -1,0 +1,88 @@
+import Foundation
+import Testing
+
+@testable import Reel
+
+/// What a loss of power leaves of a mapped buffer: pages in any order, with holes between them.
+@Suite struct PowerLossTests {
+  /// A copy of a recording whose buffer holds three batches, and its frames.
+  private func withThreeBatches(
+    _ body: (_ path: String, _ buffer: String, _ frames: [BufferInspection.Frame]) throws -> Void
+  ) throws {
+    try withTemporaryDirectory { path in
+      let recorder = try Recorder(path: path + "/live")
+      for batch in 0..<3 {
+        try recorder.append(
+          contentsOf: (0..<5).map {
+            Event(id: EventID("\(batch)-\($0)"), timestamp: 1, payload: Payload("x"))
+          })
+      }
+      let copy = path + "/copy"
+      try copyFolder(path + "/live", to: copy)
+      try recorder.close()
+      let name = try #require(try fileNames(copy).first { $0.hasSuffix(".buffer") })
+      let buffer = copy + "/" + name
+      let frames = try BufferInspection(path: buffer).frames.filter { $0.recordCount == 5 }
+      try #require(frames.count == 3)
+      try body(copy, buffer, frames)
+    }
+  }
+
+  /// Overwrites bytes of a file with zeros, as where a page never reached the disk.
+  private func lose(_ bytes: Range<Int>, of path: String) throws {
+    let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+    try file.seek(toOffset: UInt64(bytes.lowerBound))
+    try file.write(contentsOf: Data(count: bytes.count))
+    try file.close()
+  }
+
+  /// Opens the recording as a system does that has started anew a day later, or that never stopped.
+  private func reopen(_ path: String, afterStart: Bool) throws -> Recorder {
+    var configuration = RecorderConfiguration()
+    if afterStart {
+      let tomorrow = SystemClock().wall() + 86_400_000_000_000
+      configuration.clock = ManualClock(wall: tomorrow, monotonic: 5_000_000_000)
+    }
+    return try Recorder(path: path, configuration: configuration)
+  }
+
+  @Test func whatLiesBehindAHoleIsKeptAndTheHoleReported() throws {
+    try withThreeBatches { path, buffer, frames in
+      try lose(frames[1].bytes, of: buffer)
+      let first = frames[1].firstSequenceNumber.rawValue
+      let recorder = try reopen(path, afterStart: true)
+      let damage = try #require(recorder.recovery.damages.first)
+      #expect(recorder.recovery.damages.count == 1)
+      #expect(damage.sequenceNumbers == first...(first + 4))
+      #expect(damage.bytes == frames[1].fileOffset..<frames[2].fileOffset)
+      try recorder.append(Event(id: "after", timestamp: 2))
+      try recorder.close()
+      let answer = try Recording(path: path).events()
+      let wanted = [0, 2].flatMap { batch in (0..<5).map { EventID("\(batch)-\($0)") } }
+      #expect(answer.events.map(\.id) == wanted + ["after"])
+      #expect(answer.completeness.missing == [first...(first + 4)])
+      var found: [Corruption] = []
+      let report = try Recording(path: path).verify { found.append($0.corruption) }
+      #expect(found.map(\.sequenceNumbers) == [first...(first + 4)] && report.eventCount == 11)
+    }
+  }
+
+  @Test func aLossAtTheEndIsAnEndAndNoHole() throws {
+    try withThreeBatches { path, buffer, frames in
+      try lose(frames[2].bytes, of: buffer)
+      let recorder = try reopen(path, afterStart: true)
+      #expect(recorder.recovery.damages.isEmpty)
+      try recorder.close()
+      #expect(try Recording(path: path).count() == 10)
+    }
+  }
+
+  @Test func withoutAStartOfTheSystemNothingIsSearched() throws {
+    try withThreeBatches { path, buffer, frames in
+      try lose(frames[1].bytes, of: buffer)
+      let recorder = try reopen(path, afterStart: false)
+      #expect(recorder.recovery.damages.isEmpty)
+      try recorder.close()
+    }
+  }
+}
