@@ -93,9 +93,12 @@ import Testing
     #expect(id.status == 2 && id.output == "" && id.errors.contains("e2000"))
   }
 
-  @Test func nothingFoundIsNoFailure() throws {
-    let run = try ToolRun("query", trace, "--kind", "none")
-    #expect(run.status == 0 && run.output == "" && run.errors == "")
+  @Test(arguments: [["query"], ["query", "--json"], ["replay"]])
+  func nothingFoundIsNoFailureAndIsSaid(command: [String]) throws {
+    let run = try ToolRun(command + [trace, "--kind", "none"])
+    #expect(run.status == 0 && run.output == "")
+    #expect(run.errors.hasPrefix("reel: none of the recording's "), "\(run.errors)")
+    #expect(try ToolRun("query", trace, "--limit", "0").errors.contains("more"))
   }
 
   @Test func infoSaysWhatThereIs() throws {

@@ -38,6 +38,14 @@ struct AnswerStatus {
     if !damages.isEmpty { status = .damage }
   }
 
+  /// Tells an empty answer from an empty recording.
+  func nothingMatches(ofRecording count: Int) {
+    Console.note(
+      count == 0
+        ? "the recording has no events"
+        : "none of the recording's \(Wording.count(count, "event")) matches")
+  }
+
   mutating func idNotFound(_ id: String, _ path: String) {
     Console.error("\(path): there is no event '\(id)' that the conditions hold for")
     if status == .done { status = .notFound }

@@ -95,7 +95,13 @@ struct QueryCommand: ParsableCommand {
     out.flush()
     status.take(cursor.completeness, cursor.cost)
     if cursor.completeness.isLimited { sayHowToGoOn(cursor, total) }
-    if total == 0, let id = filter.id { status.idNotFound(id, source.path) }
+    if total == 0 {
+      if let id = filter.id {
+        status.idNotFound(id, source.path)
+      } else if !cursor.completeness.isLimited {
+        status.nothingMatches(ofRecording: try source.count())
+      }
+    }
   }
 
   private func sayHowToGoOn(_ cursor: EventCursor, _ total: Int) {

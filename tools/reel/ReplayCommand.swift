@@ -78,6 +78,9 @@ struct ReplayCommand: ParsableCommand {
     out.flush()
     var status = AnswerStatus()
     status.take(cursor.completeness, cursor.cost)
+    if cursor.position == nil, !cursor.completeness.isLimited {
+      status.nothingMatches(ofRecording: try source.count())
+    }
     try status.finish()
   }
 
