@@ -36,6 +36,18 @@ enum EventRow {
     }
   }
 
+  /// The place of a row in the order of time: big-endian, with the sign flipped, so that bytes sort
+  /// as numbers do.
+  static func place(_ timestamp: Int64, _ sequence: UInt64) -> [UInt8] {
+    var place: [UInt8] = []
+    for word in [UInt64(bitPattern: timestamp) ^ (1 << 63), sequence] {
+      for shift in stride(from: 56, through: 0, by: -8) {
+        place.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+      }
+    }
+    return place
+  }
+
   /// Adds every field of a row to `fold`.
   static func add(_ row: UnsafeRawBufferPointer, to fold: inout Fold) {
     fold.count += 1

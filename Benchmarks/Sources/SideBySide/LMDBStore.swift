@@ -40,7 +40,7 @@ struct LMDBStore: Store {
   mutating func append(_ event: Event) throws {
     EventRow.encode(event, into: &row)
     sequence += 1
-    var key = Self.key(event.timestamp?.nanoseconds ?? 0, sequence)
+    var key = EventRow.place(event.timestamp?.nanoseconds ?? 0, sequence)
     var id = event.id?.bytes ?? []
     var process = Array((event.process ?? "").utf8)
     var function = Array("\(event.function?.module ?? "").\(event.function?.name ?? "")".utf8)
@@ -55,19 +55,6 @@ struct LMDBStore: Store {
     try put(transaction, correlations, &correlation, &key)
     try put(transaction, nodes, &node, &key)
     try check(mdb_txn_commit(transaction))
-  }
-
-  /// Big-endian, with the sign flipped, so that bytes sort as numbers do.
-  private static func key(_ timestamp: Int64, _ sequence: UInt64) -> [UInt8] {
-    var key: [UInt8] = []
-    let biased = UInt64(bitPattern: timestamp) ^ (1 << 63)
-    for shift in stride(from: 56, through: 0, by: -8) {
-      key.append(UInt8(truncatingIfNeeded: biased >> UInt64(shift)))
-    }
-    for shift in stride(from: 56, through: 0, by: -8) {
-      key.append(UInt8(truncatingIfNeeded: sequence >> UInt64(shift)))
-    }
-    return key
   }
 
   private func put(
@@ -109,7 +96,7 @@ struct LMDBStore: Store {
       var cursor: OpaquePointer?
       try check(mdb_cursor_open(transaction, rows, &cursor))
       defer { mdb_cursor_close(cursor) }
-      var start = Self.key(from, isDescending ? .max : 0)
+      var start = EventRow.place(from, isDescending ? .max : 0)
       start.withUnsafeMutableBytes { bytes in
         var key = MDB_val(mv_size: bytes.count, mv_data: bytes.baseAddress)
         var row = MDB_val()

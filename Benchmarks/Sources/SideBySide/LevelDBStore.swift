@@ -52,7 +52,7 @@ struct LevelDBStore: Store {
   mutating func append(_ event: Event) throws {
     EventRow.encode(event, into: &row)
     sequence += 1
-    let place = Self.place(event.timestamp?.nanoseconds ?? 0, sequence)
+    let place = EventRow.place(event.timestamp?.nanoseconds ?? 0, sequence)
     leveldb_writebatch_clear(batch)
     put([Prefix.row] + place, row)
     put([Prefix.id] + (event.id?.bytes ?? []), place)
@@ -64,19 +64,6 @@ struct LevelDBStore: Store {
     var message: UnsafeMutablePointer<CChar>?
     leveldb_write(database, writing, batch, &message)
     if let message { throw StoreError(message: "LevelDB: \(String(cString: message))") }
-  }
-
-  /// Big-endian, with the sign flipped, so that bytes sort as numbers do.
-  private static func place(_ timestamp: Int64, _ sequence: UInt64) -> [UInt8] {
-    var key: [UInt8] = []
-    let biased = UInt64(bitPattern: timestamp) ^ (1 << 63)
-    for shift in stride(from: 56, through: 0, by: -8) {
-      key.append(UInt8(truncatingIfNeeded: biased >> UInt64(shift)))
-    }
-    for shift in stride(from: 56, through: 0, by: -8) {
-      key.append(UInt8(truncatingIfNeeded: sequence >> UInt64(shift)))
-    }
-    return key
   }
 
   private static func key(_ prefix: UInt8, _ text: String, _ place: [UInt8]) -> [UInt8] {
@@ -131,7 +118,7 @@ struct LevelDBStore: Store {
     var fold = Fold()
     let iterator = leveldb_create_iterator(database, reading)
     defer { leveldb_iter_destroy(iterator) }
-    seek(iterator, [Prefix.row] + Self.place(from, isDescending ? .max : 0))
+    seek(iterator, [Prefix.row] + EventRow.place(from, isDescending ? .max : 0))
     if isDescending {
       if leveldb_iter_valid(iterator) != 0 {
         leveldb_iter_prev(iterator)

@@ -3,8 +3,8 @@
 ///
 /// Nothing that a check does not account for is ever removed.
 struct Opening {
-  private let folder: any Folder
-  private let configuration: RecorderConfiguration
+  let folder: any Folder
+  let configuration: RecorderConfiguration
   private let state = LZ4.State()
   private let seed: UInt64
   private var files: RecordingFiles
@@ -14,10 +14,10 @@ struct Opening {
   private var sealed: [SegmentAppender.SealedSegment] = []
   private var active: SegmentWriter?
   private var nextSequence: UInt64 = 1
-  private var watermark: UInt64 = 0
+  var watermark: UInt64 = 0
   /// Buffers all of whose records are in blocks now.
-  private var emptied: [UInt64] = []
-  private(set) var report = RecoveryReport()
+  var emptied: [UInt64] = []
+  var report = RecoveryReport()
 
   init(folder: any Folder, configuration: RecorderConfiguration) throws(ReelError) {
     self.folder = folder
@@ -221,119 +221,6 @@ struct Opening {
       for entry in scan.blocksWithControlRecords {
         try? segment.controlRecords(entry) { control.apply($0, sequence: $1) }
       }
-    }
-  }
-
-  // MARK: Buffers
-
-  /// Puts what a buffer holds beyond the blocks into blocks.
-  ///
-  /// The bytes are written anew, never synced in place: after a failed sync the kernel may call
-  /// pages clean that never reached the disk.
-  private mutating func takeBuffer(
-    _ sequence: UInt64, into appender: inout SegmentAppender
-  ) throws(ReelError) {
-    let file = try folder.open(FileName.buffer(firstSequence: sequence), .read)
-    var reader: BufferReader
-    do {
-      reader = try BufferReader(file: file)
-    } catch .corrupted(let corruption) {
-      report.damages.append(corruption)
-      appender.skip(to: sequence + 1)
-      return
-    } catch .notARecording(let path, let reason) {
-      report.damages.append(Corruption(path: path, bytes: 0..<8, reason: reason))
-      appender.skip(to: sequence + 1)
-      return
-    }
-    guard reader.header.firstSequence == sequence, reader.header.recording == appender.recording
-    else {
-      report.damages.append(
-        Corruption(
-          path: file.path, bytes: 0..<BufferHeader.fixedByteCount,
-          reason: "the buffer belongs to another name or recording"))
-      appender.skip(to: sequence + 1)
-      return
-    }
-    let runID = reader.header.runID
-    let first = appender.nextSequence
-    var failure: ReelError?
-    _ = try reader.read { record, sequence in
-      guard sequence >= first, failure == nil else { return }
-      appender.take(record, sequence: sequence, runID: runID)
-      guard appender.isBlockFull else { return }
-      do throws(ReelError) { try appender.writeBlock() } catch { failure = error }
-    }
-    if let failure { throw failure }
-    try appender.writeBlock()
-    appender.skip(to: max(sequence, reader.nextSequence))
-    var lost: UInt64 = 0
-    if reader.header.durability == .process, mayHaveLostPower(since: reader.header.created) {
-      lost = try takeFramesBehindHoles(file, reader.header, into: &appender)
-    }
-    emptied.append(sequence)
-    report.recoveredRecordCount += appender.nextSequence - first - lost
-    // What has been handed out must stay, even when the power fails next.
-    if configuration.durability == .disk || reader.header.durability == .disk {
-      try appender.sync()
-    }
-  }
-
-  /// Whether the system has started anew since a moment, as far as its clocks tell.
-  ///
-  /// Wrongly yes costs some milliseconds; a minute allows for clocks that were set.
-  private func mayHaveLostPower(since moment: Int64) -> Bool {
-    let start = configuration.clock.wall() &- configuration.clock.monotonic()
-    return moment < start &+ 60_000_000_000
-  }
-
-  /// Takes the records behind what never reached the disk: pages of a mapped buffer reach it in any
-  /// order, so that a loss of power leaves holes.
-  ///
-  /// A segment ends before each hole, so that readers find the numbers missing between segments.
-  ///
-  /// - Returns: How many records are lost in holes.
-  private mutating func takeFramesBehindHoles(
-    _ file: any File, _ header: BufferHeader, into appender: inout SegmentAppender
-  ) throws(ReelError) -> UInt64 {
-    guard let progress = try BufferReader(file: file).progress() else { return 0 }
-    var lostCount: UInt64 = 0
-    var walk = BufferWalk(file: file, header: header)
-    try walk.walk(from: Int(progress.released), sequence: appender.nextSequence)
-    var lost = BufferHeader.byteCount + walk.offset % header.capacity
-    for frame in walk.strayFrames where frame.damage == nil {
-      let first = frame.firstSequenceNumber.rawValue
-      try appender.writeBlock()
-      guard first >= appender.nextSequence else { continue }
-      if first > appender.nextSequence {
-        report.damages.append(
-          Corruption(
-            path: file.path,
-            bytes: min(lost, frame.fileOffset)..<frame.fileOffset,
-            sequenceNumbers: appender.nextSequence...(first - 1),
-            reason: "these bytes of the buffer did not reach the disk before the power failed"))
-        lostCount += first - appender.nextSequence
-        try appender.seal()
-        appender.skip(to: first)
-      }
-      try take(try walk.bytes(of: frame), first, header.runID, into: &appender)
-      lost = frame.bytes.upperBound
-    }
-    try appender.writeBlock()
-    return lostCount
-  }
-
-  /// Takes the records of a frame that has been checked.
-  private func take(
-    _ frame: [UInt8], _ first: UInt64, _ runID: UInt64, into appender: inout SegmentAppender
-  ) throws(ReelError) {
-    var rest = frame.rawSpan.extracting(BufferFrame.headerByteCount..<frame.count)
-    var sequence = first
-    while rest.byteCount > 0, let record = try? RecordView(rest) {
-      appender.take(record, sequence: sequence, runID: runID)
-      rest = rest.extracting(record.byteCount..<rest.byteCount)
-      sequence += 1
-      if appender.isBlockFull { try appender.writeBlock() }
     }
   }
 }
