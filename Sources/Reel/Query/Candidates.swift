@@ -103,7 +103,8 @@ struct Candidates {
             found += part.blocks
             continue
           }
-          let index = try cache.fingerprints(part, of: file, cost: &cost)
+          let index = try cache.fingerprints(
+            part, segment: file.firstSequence, cost: &cost, file: { () throws(ReelError) in file })
           for hash in hashes {
             for block in index.blocks(hash) where block < part.blocks.count {
               found.append(part.blocks.lowerBound + block)

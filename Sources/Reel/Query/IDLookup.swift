@@ -61,9 +61,10 @@ struct IDLookup {
     _ id: EventID, _ hash: UInt64, _ segment: ReadableSegment, _ cost: inout QueryCost
   ) throws(ReelError) -> EventView? {
     do {
+      let ordinals = try ordinals(hash, segment, &cost)
+      if ordinals.isEmpty { return nil }
       let file = try cache.file(segment.firstSequence, name: segment.name)
       let directory = try segment.directory(file, cache: cache, cost: &cost)
-      let ordinals = try ordinals(hash, file, directory, &cost)
       for ordinal in ordinals.reversed() {
         let entry = directory.blocks[ordinal]
         let block = try cache.block(entry, of: file, wanted: Self.wanted, cost: &cost)
@@ -80,22 +81,27 @@ struct IDLookup {
 
   /// The blocks that may have the id, ascending: those that an index names, and those without one.
   private func ordinals(
-    _ hash: UInt64, _ file: SegmentFile, _ directory: ReadableDirectory, _ cost: inout QueryCost
+    _ hash: UInt64, _ segment: ReadableSegment, _ cost: inout QueryCost
   ) throws(ReelError) -> [Int] {
-    var ordinals: [Int] = []
-    var covered = 0
-    for part in directory.indexes {
-      covered = max(covered, part.blocks.upperBound)
-      guard part.column == .id else { continue }
+    let index = try segment.idIndex { () throws(ReelError) in
+      let file = try cache.file(segment.firstSequence, name: segment.name)
+      return try segment.directory(file, cache: cache, cost: &cost)
+    }
+    var ordinals = index.unindexed
+    let file = { () throws(ReelError) in
+      try cache.file(segment.firstSequence, name: segment.name)
+    }
+    for part in index.parts {
       guard part.byteCount > 0,
-        let index = try? cache.fingerprints(part, of: file, cost: &cost)
+        let fingerprints = try? cache.fingerprints(
+          part, segment: segment.firstSequence, cost: &cost, file: file)
       else {
         ordinals += part.blocks
         continue
       }
-      ordinals += index.blocks(hash).map { $0 + part.blocks.lowerBound }
+      for block in fingerprints.blocks(hash) { ordinals.append(part.blocks.lowerBound + block) }
     }
-    return ordinals + Array(covered..<directory.blocks.count)
+    return ordinals.count > 1 ? ordinals.sorted() : ordinals
   }
 
   /// The event with a sequence number.

@@ -134,11 +134,15 @@ final class ReadCache: Sendable {
     }
   }
 
+  /// An index of the segment that begins with a sequence number; its `file` is asked for only when
+  /// the index is not in memory.
   func fingerprints(
-    _ part: IndexPart, of file: SegmentFile, cost: inout QueryCost
+    _ part: IndexPart, segment: UInt64, cost: inout QueryCost,
+    file: () throws(ReelError) -> SegmentFile
   ) throws(ReelError) -> FingerprintIndex {
-    let key = Key.index(segment: file.firstSequence, offset: part.offset)
+    let key = Key.index(segment: segment, offset: part.offset)
     if case .fingerprints(let index)? = find(key) { return index }
+    let file = try file()
     let raw = try file.indexContent(part)
     cost.bytesRead += part.byteCount
     do throws(ByteReader.Malformed) {

@@ -17,6 +17,15 @@ final class ReadableSegment: Sendable {
   }
   /// Damage met while walking over it.
   let damages: [Corruption]
+  private let lock = Lock()
+  private nonisolated(unsafe) var knownIDIndex: IDIndex?
+
+  /// What a look-up of an id needs of the directory: most segments do not have the id, and are done
+  /// with then.
+  struct IDIndex: Sendable {
+    var parts: [IndexPart]
+    var unindexed: [Int]
+  }
 
   init(
     name: String, summary: SegmentSummary, byteCount: Int, watermark: UInt64, form: Form,
@@ -28,6 +37,18 @@ final class ReadableSegment: Sendable {
     self.watermark = watermark
     self.form = form
     self.damages = damages
+  }
+
+  /// The index of the ids, from the directory that `read` gives when it is asked for first.
+  func idIndex(
+    _ read: () throws(ReelError) -> ReadableDirectory
+  ) throws(ReelError) -> IDIndex {
+    if let known = lock.withLock({ unsafe knownIDIndex }) { return known }
+    let directory = try read()
+    let index = IDIndex(
+      parts: directory.indexes.filter { $0.column == .id }, unindexed: directory.unindexed)
+    lock.withLock { unsafe knownIDIndex = index }
+    return index
   }
 
   var firstSequence: UInt64 { summary.firstSequence }
