@@ -122,8 +122,8 @@ public final class Recording: Sendable {
   /// The event with `id`; of several with one id, the one that arrived last.
   ///
   /// - Returns: Nothing when there is none.
-  /// - Throws: ``ReelError/corrupted(_:)`` when the block that has it cannot be read,
-  ///   ``ReelError/io(_:)``, ``ReelError/closed``.
+  /// - Throws: ``ReelError/corrupted(_:)`` when a block that may have it cannot be read and no
+  ///   other has it, ``ReelError/io(_:)``, ``ReelError/closed``.
   /// - Complexity: One index look-up a segment, newest first, and one block.
   public func event(id: EventID) throws(ReelError) -> Event? {
     try view(id: id)?.event

@@ -11,10 +11,10 @@ struct IDLookup {
   /// The event with `id` that arrived last.
   func find(_ id: EventID) throws(ReelError) -> EventView? {
     if let view = try inBuffer(id) { return view }
-    var cost = QueryCost()
     let hash = keyHash(id.bytes.rawSpan)
+    var damage: Corruption?
     for segment in snapshot.segments.reversed() where segment.summary.eventCount > 0 {
-      if let view = try inSegment(id, hash, segment, &cost) { return view }
+      if let view = try inSegment(id, hash, segment, &damage) { return view }
     }
     // An id of the store's form belongs to the event it names, unless a caller took it before.
     if let (runID, sequence) = id.generatedParts, let view = try find(sequence),
@@ -22,6 +22,7 @@ struct IDLookup {
     {
       return view
     }
+    if let damage { throw .corrupted(damage) }
     return nil
   }
 
@@ -57,9 +58,12 @@ struct IDLookup {
     return nil
   }
 
+  /// The event in a segment; a block that may have it and cannot be read does not keep it from
+  /// being found in another.
   private func inSegment(
-    _ id: EventID, _ hash: UInt64, _ segment: ReadableSegment, _ cost: inout QueryCost
+    _ id: EventID, _ hash: UInt64, _ segment: ReadableSegment, _ damage: inout Corruption?
   ) throws(ReelError) -> EventView? {
+    var cost = QueryCost()
     do {
       let ordinals = try ordinals(hash, segment, &cost)
       if ordinals.isEmpty { return nil }
@@ -67,15 +71,20 @@ struct IDLookup {
       let directory = try segment.directory(file, cache: cache, cost: &cost)
       for ordinal in ordinals.reversed() {
         let entry = directory.blocks[ordinal]
-        let block = try cache.block(entry, of: file, wanted: Self.wanted, cost: &cost)
-        if let row = lastRow(of: id, in: block) { return try view(entry, row, of: file) }
+        do throws(ReelError) {
+          let block = try cache.block(entry, of: file, wanted: Self.wanted, cost: &cost)
+          if let row = lastRow(of: id, in: block) { return try view(entry, row, of: file) }
+        } catch .corrupted(let corruption) {
+          damage = damage ?? corruption
+        }
       }
       return nil
     } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
       return nil  // retention removed the segment meanwhile
     } catch .corrupted(let corruption) {
       if case .unreadable = segment.form { return nil }
-      throw .corrupted(corruption)
+      damage = damage ?? corruption
+      return nil
     }
   }
 
