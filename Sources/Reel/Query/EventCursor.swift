@@ -37,6 +37,7 @@ public final class EventCursor {
         sequenceNumber: SequenceNumber(rawValue: $0.sequence))
     }
   }
+
   /// What a merge may hold; tests lower it to see passes on few events.
   struct Bounds {
     /// Bytes of blocks that a merge holds open; beyond, passes are made.
