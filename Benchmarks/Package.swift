@@ -2,6 +2,7 @@
 import PackageDescription
 
 /// A package of its own, so that those who use Reel do not inherit what it is measured against.
+///
 /// `Benchmarks/run` installs the libraries and runs the comparison.
 let package = Package(
   name: "reel-benchmarks",

@@ -4,9 +4,9 @@ import Reel
 
 /// Arbitrary events that a store would accept, with every field, encoding and awkward text.
 struct JSONRandomEvents {
-  var generator: SeededGenerator
+  var generator: SeededRandom
 
-  init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
+  init(seed: UInt64) { generator = SeededRandom(seed) }
 
   mutating func event() -> Event {
     var event = Event()

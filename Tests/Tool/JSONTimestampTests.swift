@@ -77,7 +77,7 @@ import Testing
 
   @Test func everyMomentReadsBack() throws {
     let seed = UInt64.random(in: 0 ... .max)
-    var random = SeededGenerator(seed: seed)
+    var random = SeededRandom(seed)
     for _ in 0..<20_000 {
       let moment = Int64.random(in: .min ... .max, using: &random)
       #expect(

@@ -171,8 +171,9 @@ final class Flusher: Sendable {
         try drainStep(to: task.target)
         try release()
       }
+      let next = appender.nextSequence
       try appender.writeUnwritten()
-      isRetentionDue = isRetentionDue || hasRetentionLimits
+      if appender.nextSequence > next { isRetentionDue = isRetentionDue || hasRetentionLimits }
       try release()
       if appender.hasUnwritten, task.flushTo >= appender.nextSequence || task.isClosing {
         try appender.writeBlock()

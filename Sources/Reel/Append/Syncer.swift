@@ -24,14 +24,14 @@ struct SyncTask: Sendable {
 /// A thread that makes files durable, so that the flusher need not wait for a disk: at full speed a
 /// sync takes longer than the buffer takes to fill.
 final class Syncer: Sendable {
-  private let queue: Queue
-  private let thread: WorkerThread
+  private let results: Results
+  private let queue: WorkQueue<SyncTask>
 
   /// Starts the thread; ``stop()`` must follow.
   init() throws(ReelError) {
-    let queue = Queue()
-    self.queue = queue
-    thread = try WorkerThread { queue.run() }
+    let results = Results()
+    self.results = results
+    queue = try WorkQueue { results.run($0) }
   }
 
   /// Asks for a task to be run, after those before it.
@@ -39,25 +39,22 @@ final class Syncer: Sendable {
 
   /// The highest sequence number that is durable by now.
   /// - Throws: The failure of a sync, after which the recorder may not go on.
-  func takeWatermark() throws(ReelError) -> UInt64 { try queue.takeWatermark() }
+  func takeWatermark() throws(ReelError) -> UInt64 { try results.takeWatermark() }
 
   /// Ends the thread once it has run what it is running.
-  func stop() {
-    queue.stop()
-    thread.join()
-  }
+  func stop() { queue.stop() }
 
-  private final class Queue: @unchecked Sendable {
+  private final class Results: @unchecked Sendable {
     private let lock = Lock()
-    private var tasks: [SyncTask] = []
     private var watermark: UInt64 = 0
     private var failure: ReelError?
-    private var isStopping = false
 
-    func add(_ task: SyncTask) {
-      lock.withLock {
-        tasks.append(task)
-        lock.wakeAll()
+    func run(_ task: SyncTask) {
+      do throws(ReelError) {
+        try task.run()
+        lock.withLock { watermark = max(watermark, task.watermark) }
+      } catch {
+        lock.withLock { failure = failure ?? error }
       }
     }
 
@@ -66,31 +63,6 @@ final class Syncer: Sendable {
       defer { lock.unlock() }
       if let failure { throw failure }
       return watermark
-    }
-
-    func stop() {
-      lock.withLock {
-        isStopping = true
-        lock.wakeAll()
-      }
-    }
-
-    func run() {
-      while let task = next() {
-        do throws(ReelError) {
-          try task.run()
-          lock.withLock { watermark = max(watermark, task.watermark) }
-        } catch {
-          lock.withLock { failure = failure ?? error }
-        }
-      }
-    }
-
-    private func next() -> SyncTask? {
-      lock.lock()
-      defer { lock.unlock() }
-      while tasks.isEmpty && !isStopping { lock.wait() }
-      return isStopping ? nil : tasks.removeFirst()
     }
   }
 }

@@ -1,6 +1,7 @@
 /// Goes through the frames of a buffer and notes why they end where they do.
 ///
-/// Readers and recovery use ``BufferReader``, which needs no reason.
+/// Readers and recovery use ``BufferReader``, which needs no reason; recovery uses this after a
+/// loss of power, for what lies behind the end.
 struct BufferWalk {
   typealias Frame = BufferInspection.Frame
 

@@ -85,19 +85,10 @@ public final class EventCursor {
   /// - Throws: ``ReelError/io(_:)``. A damaged block is no error: it is left out and reported in
   ///   ``completeness``.
   public func next() throws(ReelError) -> EventView? {
-    while true {
-      if rest <= 0 {
-        if !completeness.isLimited, try hasMore() { completeness.isLimited = true }
-        return nil
-      }
-      if taken < ready.count {
-        let index = taken
-        taken = index &+ 1
-        rest &-= 1
-        return EventView(page: page, offset: Int(ready[index]))
-      }
-      guard try advance() else { return nil }
-    }
+    guard try hasNext() else { return nil }
+    defer { taken &+= 1 }
+    rest &-= 1
+    return EventView(page: page, offset: Int(ready[taken]))
   }
 
   /// The events that come next, as many as lie ready in memory: one or more, or nothing after the
@@ -105,19 +96,24 @@ public final class EventCursor {
   ///
   /// - Throws: As ``next()``.
   public func nextBatch() throws(ReelError) -> EventBatch? {
-    while true {
-      if rest <= 0 {
-        if !completeness.isLimited, try hasMore() { completeness.isLimited = true }
-        return nil
-      }
-      if taken < ready.count {
-        let start = taken
-        taken = min(ready.count, start + min(rest, ready.count))
-        rest -= taken - start
-        return EventBatch(page: page, offsets: ready, range: start..<taken)
-      }
-      guard try advance() else { return nil }
+    guard try hasNext() else { return nil }
+    let start = taken
+    taken = min(ready.count, start + min(rest, ready.count))
+    rest -= taken - start
+    return EventBatch(page: page, offsets: ready, range: start..<taken)
+  }
+
+  /// Whether an event is to be given, which is then ready.
+  @inline(__always)
+  private func hasNext() throws(ReelError) -> Bool {
+    guard rest > 0 else {
+      if !completeness.isLimited, try hasMore() { completeness.isLimited = true }
+      return false
     }
+    while taken == ready.count {
+      guard try advance() else { return false }
+    }
+    return true
   }
 
   private func hasMore() throws(ReelError) -> Bool {

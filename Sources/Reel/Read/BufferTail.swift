@@ -14,7 +14,9 @@ final class BufferTail {
   /// Rises whenever records have come.
   private(set) var version = 0
   /// The fields of the header page before the last refresh.
-  private var refreshedPage: [UInt8] = []
+  ///
+  /// While they are the same, no record has come, and none has gone into a segment.
+  private(set) var refreshedPage: [UInt8] = []
   private(set) var controlRecords: [(record: ControlRecord, sequence: UInt64)] = []
 
   private static let blockByteCount = 64 << 10
@@ -37,18 +39,17 @@ final class BufferTail {
 
   func progress() throws(ReelError) -> BufferProgress? { try reader.progress() }
 
-  /// Whether records have come, or gone into segments, since the last ``refresh()``.
-  func mayHaveChanged() throws(ReelError) -> Bool {
-    let page = try reader.headerPage()
-    return page != refreshedPage
-  }
+  /// The fields of the header page as they are now.
+  func headerPage() throws(ReelError) -> [UInt8] { try reader.headerPage() }
 
   /// Takes what has come since the last time and lets go of what is in segments.
   ///
+  /// `page` has the fields of the header page, just read.
+  ///
   /// - Returns: The writer's progress from before the reading; nothing when the reading must be
   ///   made again because the writer was faster.
-  func refresh() throws(ReelError) -> BufferProgress? {
-    refreshedPage = try reader.headerPage()
+  func refresh(_ page: [UInt8]) throws(ReelError) -> BufferProgress? {
+    refreshedPage = page
     guard
       var progress = BufferProgress.newest(in: refreshedPage.rawSpan, runID: reader.header.runID)
     else { return nil }

@@ -94,9 +94,10 @@ final class SnapshotReader {
       finish(tail: nil)
       return true
     }
-    if isUnchanged, lastProgress != nil, try !tail.mayHaveChanged() { return true }
+    let page = try tail.headerPage()
+    if isUnchanged, lastProgress != nil, page == tail.refreshedPage { return true }
     let version = tail.version
-    guard let progress = try tail.refresh() else { return false }
+    guard let progress = try tail.refresh(page) else { return false }
     if isUnchanged, tail.version == version, progress == lastProgress { return true }
     lastProgress = nil
     try refreshSegments(active: progress)

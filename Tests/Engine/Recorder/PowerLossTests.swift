@@ -83,6 +83,7 @@ import Testing
       let recorder = try reopen(path, afterStart: false)
       #expect(recorder.recovery.damages.isEmpty)
       try recorder.close()
+      #expect(try Recording(path: path).count() == 5)
     }
   }
 }
