@@ -88,13 +88,13 @@ public final class Recording: Sendable {
     draft.control = (try? open.state()) ?? ControlState()
     var cost = QueryCost()
     let cache = ReadCache(folder: folder, configuration: RecordingConfiguration())
-    for entry in (try? segment.blocks(open, cache: cache, cost: &cost)) ?? []
+    for entry in (try? segment.directory(cache, cost: &cost))?.blocks ?? []
     where entry.eventCount < entry.recordCount {
       try? open.controlRecords(entry) { draft.control.apply($0, sequence: $1) }
     }
     // What an earlier segment said of removed events does not matter to one that stands alone.
     draft.control.dropped = Drop(below: 1, eventCount: 0)
-    return Snapshot(draft, order: TimeOrder([]))
+    return Snapshot(draft)
   }
 
   /// Ends the use of this recording: later calls throw ``ReelError/closed``.
@@ -195,7 +195,8 @@ public final class Recording: Sendable {
   /// The distinct values of `facet` among the events that match `query`, each with its count, the
   /// most frequent first, then by value.
   ///
-  /// Payloads are not touched.
+  /// Payloads are not touched, and a block that matches as a whole is counted through its segment's
+  /// index where there is one, as ``count(_:)`` counts it, without being opened.
   ///
   /// - Throws: ``ReelError/invalidArgument(_:)`` for an attribute that is not declared.
   public func facets(

@@ -64,9 +64,7 @@ extension Recording {
       statistics.rawByteCount += Int(clamping: segment.summary.rawByteCount)
       statistics.damages += segment.damages
       physical += Int(clamping: segment.summary.eventCount)
-      guard let file = try? cache.file(segment.firstSequence, name: segment.name),
-        let directory = try? segment.directory(file, cache: cache, cost: &cost)
-      else { continue }
+      guard let directory = try? segment.directory(cache, cost: &cost) else { continue }
       statistics.blockCount += directory.blocks.count
       statistics.indexByteCount += directory.indexes.reduce(0) { $0 + $1.byteCount }
     }

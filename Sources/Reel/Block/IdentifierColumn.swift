@@ -157,6 +157,8 @@ struct IdentifierColumn: Sendable {
   /// Where each row's identifier begins; an absent row has the beginning of the next.
   private let offsets: [UInt32]
   private let isPresent: [Bool]?
+  /// A byte of each row's identifier by which most others are told apart.
+  private let tags: [UInt8]
 
   /// Decodes a column of `count` rows.
   init(_ span: RawSpan, encoding: UInt8, count: Int) throws(ByteReader.Malformed) {
@@ -177,21 +179,43 @@ struct IdentifierColumn: Sendable {
       throw ByteReader.Malformed("an identifier column's encoding", "is unknown", found: encoding)
     }
     bytes = values.bytes
-    guard let indexes else {
+    if let indexes {
+      var spread: [UInt32] = []
+      spread.reserveCapacity(count + 1)
+      var next = 0
+      for index in indexes {
+        spread.append(values.offsets[next])
+        if index >= 0 { next += 1 }
+      }
+      spread.append(values.offsets[next])
+      offsets = spread
+      isPresent = indexes.map { $0 >= 0 }
+    } else {
       offsets = values.offsets
       isPresent = nil
-      return
     }
-    var spread: [UInt32] = []
-    spread.reserveCapacity(count + 1)
-    var next = 0
-    for index in indexes {
-      spread.append(values.offsets[next])
-      if index >= 0 { next += 1 }
+    tags = Self.tags(values.bytes.rawSpan, offsets)
+  }
+
+  private static func tags(_ bytes: RawSpan, _ offsets: [UInt32]) -> [UInt8] {
+    var tags: [UInt8] = []
+    tags.reserveCapacity(offsets.count)
+    for row in 1..<offsets.count {
+      tags.append(tag(bytes, Int(offsets[row - 1])..<Int(offsets[row])))
     }
-    spread.append(values.offsets[next])
-    offsets = spread
-    isPresent = indexes.map { $0 >= 0 }
+    return tags
+  }
+
+  /// A byte that follows from the last eight of an identifier, or all when it is shorter.
+  @inline(__always)
+  private static func tag(_ bytes: RawSpan, _ range: Range<Int>) -> UInt8 {
+    var word = UInt64(range.count)
+    if range.count >= 8 {
+      word = bytes.integer(at: range.upperBound &- 8, as: UInt64.self)
+    } else {
+      for offset in range { word = word << 8 | UInt64(bytes.byte(at: offset)) }
+    }
+    return UInt8(truncatingIfNeeded: (word &* 0x9E37_79B9_7F4A_7C15) >> 56)
   }
 
   private static func decodeRows(
@@ -268,12 +292,14 @@ struct IdentifierColumn: Sendable {
     bytes.rawSpan.extracting(Int(offsets[row])..<Int(offsets[row + 1]))
   }
 
-  /// The last row whose identifier is `wanted`; O(rows).
+  /// The last row whose identifier is `wanted`; O(rows), a byte each.
   func lastRow(of wanted: RawSpan) -> Int? {
-    var row = offsets.count - 2
-    while row >= 0 {
+    let tag = Self.tag(wanted, 0..<wanted.byteCount)
+    let tags = tags.rawSpan
+    var end = tags.byteCount
+    while let row = tags.lastIndex(of: tag, before: end) {
       if bytes(row).equals(wanted) && hasValue(row) { return row }
-      row -= 1
+      end = row
     }
     return nil
   }

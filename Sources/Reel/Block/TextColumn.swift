@@ -167,6 +167,27 @@ struct TextColumn: Sendable {
     return UInt16(low)
   }
 
+  /// The rows that have `code`, ascending; O(rows), four at a time.
+  func rows(withCode code: UInt16) -> [Int32] {
+    var rows: [Int32] = []
+    let lanes = UInt64(code) &* 0x0001_0001_0001_0001
+    var row = 0
+    while row &+ 4 <= rowCount {
+      let difference = region.integer(at: 2 &* row, as: UInt64.self) ^ lanes
+      // Whether any of four 16-bit lanes is zero (Warren, Hacker's Delight, 6-1).
+      let zeros = (difference &- 0x0001_0001_0001_0001) & ~difference & 0x8000_8000_8000_8000
+      if zeros != 0 {
+        for each in row..<(row &+ 4) where self.code(each) == code { rows.append(Int32(each)) }
+      }
+      row &+= 4
+    }
+    while row < rowCount {
+      if self.code(row) == code { rows.append(Int32(row)) }
+      row &+= 1
+    }
+    return rows
+  }
+
   /// The codes of the texts that begin with `prefix`; O(log n).
   func codes(withPrefix prefix: [UInt8]) -> Range<Int> {
     let first = firstIndex(count) {

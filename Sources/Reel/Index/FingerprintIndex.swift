@@ -13,17 +13,17 @@
 /// | counts       | bucketCount     | u8 each: the keys in a bucket                    |
 /// | fingerprints | 2 × keyCount    | in order of buckets                              |
 /// | ordinals     | to a whole byte | keyCount × ordinalBits bits, lowest bit first    |
-struct FingerprintIndex: Sendable {
+final class FingerprintIndex: Sendable {
   private static let headerByteCount = 9
   private static let keysPerBucket = 16
-  private static let bucketsPerStart = 64
+  private static let bucketsPerStart = 16
 
   private let raw: [UInt8]
   let keyCount: Int
   private let bucketCount: Int
   private let ordinalBits: Int
   private let blockCount: Int
-  /// The keys ahead of each 64th bucket.
+  /// The keys ahead of each 16th bucket.
   private let starts: [UInt32]
 
   /// The content of an index over `blockCount` blocks; nothing when more than 255 keys share a
@@ -104,6 +104,7 @@ struct FingerprintIndex: Sendable {
   /// The ordinals of the blocks that may have the key with `hash`, ascending, each once.
   func blocks(_ hash: UInt64) -> [Int] {
     guard keyCount > 0 else { return [] }
+    let raw = raw
     let span = raw.rawSpan
     let bucket = Self.bucket(hash, bucketCount)
     var key = Int(starts[bucket / Self.bucketsPerStart])
@@ -121,6 +122,7 @@ struct FingerprintIndex: Sendable {
       }
       key += 1
     }
+    guard blocks.count > 1 else { return blocks }
     blocks.sort()
     var distinct: [Int] = []
     for block in blocks where block != distinct.last { distinct.append(block) }
@@ -129,12 +131,13 @@ struct FingerprintIndex: Sendable {
 
   private func ordinal(_ key: Int, _ span: RawSpan) -> Int {
     let start = Self.headerByteCount + bucketCount + 2 * keyCount
+    let position = key * ordinalBits
     var value = 0
-    for bit in 0..<ordinalBits {
-      let position = key * ordinalBits + bit
-      value |= Int(span.byte(at: start + position / 8) >> UInt8(position & 7) & 1) << bit
+    // Up to 32 bits from any bit of a byte on lie in five bytes.
+    for index in 0..<min(5, span.byteCount - start - position / 8) {
+      value |= Int(span.byte(at: start + position / 8 + index)) << (8 * index)
     }
-    return value
+    return (value >> (position & 7)) & ((1 << ordinalBits) - 1)
   }
 
   @inline(__always)

@@ -161,11 +161,19 @@ struct PostingIndex: Sendable {
     return keys.rawSpan.extracting(range)
   }
 
+  /// Calls `body` with each block of a key, ascending, and how many of its rows have it.
+  @inline(__always)
+  func forEachPosting(_ index: Int, _ body: (_ block: Int, _ rowCount: Int) -> Void) {
+    for place in Int(blockOffsets[index])..<Int(blockOffsets[index + 1]) {
+      body(Int(blocks[place]), Int(rowCounts[place]))
+    }
+  }
+
   /// The blocks of a key, with the rows in each that have it.
   func postings(_ index: Int) -> [(block: Int, rowCount: Int)] {
-    (Int(blockOffsets[index])..<Int(blockOffsets[index + 1])).map {
-      (Int(blocks[$0]), Int(rowCounts[$0]))
-    }
+    var postings: [(block: Int, rowCount: Int)] = []
+    forEachPosting(index) { postings.append(($0, $1)) }
+    return postings
   }
 
   /// The place of a key, or nothing; O(log n).

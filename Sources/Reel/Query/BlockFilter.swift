@@ -157,7 +157,11 @@ struct BlockFilter: Sendable {
     guard let first = found.first else { return false }
     if found.count == 1, first.codes.count == 1 {
       let (column, code) = (first.column, first.codes[0])
-      keep(&selection, block) { column.code($0) == code }
+      if selection == nil {
+        selection = column.rows(withCode: code)
+      } else {
+        keep(&selection, block) { column.code($0) == code }
+      }
     } else {
       keep(&selection, block) { row in
         found.contains { $0.codes.contains($0.column.code(row)) }

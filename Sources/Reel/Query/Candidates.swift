@@ -14,7 +14,7 @@ struct Candidates {
   /// A block that no index covers, or whose index is damaged, is always among them: an index only
   /// ever saves reading.
   func ordinals(
-    _ file: SegmentFile, _ directory: ReadableDirectory, cost: inout QueryCost
+    _ segment: ReadableSegment, _ directory: ReadableDirectory, cost: inout QueryCost
   ) throws(ReelError) -> [Int]? {
     guard filter.hasConditions else { return nil }
     var ordinals: [Int]?
@@ -25,7 +25,7 @@ struct Candidates {
     for condition in filter.texts {
       var found: [Int] = []
       for column in condition.columns {
-        try look(&found, column, file, directory, cost: &cost) { index in
+        try look(&found, column, segment, directory, cost: &cost) { index in
           condition.keys.compactMap { key in index.find(key.rawSpan) }.map { $0..<($0 + 1) }
         } hashes: {
           condition.keys.map { key in keyHash(key.rawSpan) }
@@ -35,7 +35,7 @@ struct Candidates {
     }
     if let function = filter.function {
       var found: [Int] = []
-      try look(&found, .function, file, directory, cost: &cost) { index in
+      try look(&found, .function, segment, directory, cost: &cost) { index in
         Self.functionKeys(function, index)
       } hashes: {
         nil
@@ -45,23 +45,24 @@ struct Candidates {
     for attribute in filter.attributes {
       var found: [Int] = []
       let key = attribute.key
-      try look(&found, .attribute(attribute.index), file, directory, cost: &cost) { index in
+      try look(&found, .attribute(attribute.index), segment, directory, cost: &cost) { index in
         index.find(key.rawSpan).map { [$0..<($0 + 1)] } ?? []
       } hashes: {
         [keyHash(key.rawSpan)]
       }
       narrow(distinct(found))
     }
-    if let id = filter.id { narrow(try blocks(of: id, file, directory, cost: &cost)) }
+    if let id = filter.id { narrow(try blocks(of: id, segment, directory, cost: &cost)) }
     return ordinals
   }
 
   private func blocks(
-    of id: EventID, _ file: SegmentFile, _ directory: ReadableDirectory, cost: inout QueryCost
+    of id: EventID, _ segment: ReadableSegment, _ directory: ReadableDirectory,
+    cost: inout QueryCost
   ) throws(ReelError) -> [Int] {
     var found: [Int] = []
     let bytes = id.bytes
-    try look(&found, .id, file, directory, cost: &cost) { _ in
+    try look(&found, .id, segment, directory, cost: &cost) { _ in
       []
     } hashes: {
       [keyHash(bytes.rawSpan)]
@@ -77,7 +78,7 @@ struct Candidates {
 
   /// Appends the blocks that may have a key in `column`, in any order.
   private func look(
-    _ found: inout [Int], _ column: ColumnID, _ file: SegmentFile,
+    _ found: inout [Int], _ column: ColumnID, _ segment: ReadableSegment,
     _ directory: ReadableDirectory, cost: inout QueryCost,
     postings: (PostingIndex) -> [Range<Int>], hashes: () -> [UInt64]?
   ) throws(ReelError) {
@@ -90,11 +91,11 @@ struct Candidates {
       do throws(ReelError) {
         switch part.form {
         case .postings:
-          let index = try cache.postings(part, of: file, cost: &cost)
+          let index = try cache.postings(part, of: segment, cost: &cost).value
           for range in postings(index) {
             for key in range {
-              for posting in index.postings(key) {
-                found.append(part.blocks.lowerBound + posting.block)
+              index.forEachPosting(key) { block, _ in
+                found.append(part.blocks.lowerBound + block)
               }
             }
           }
@@ -103,8 +104,7 @@ struct Candidates {
             found += part.blocks
             continue
           }
-          let index = try cache.fingerprints(
-            part, segment: file.firstSequence, cost: &cost, file: { () throws(ReelError) in file })
+          let index = try cache.fingerprints(part, of: segment, cost: &cost)
           for hash in hashes {
             for block in index.blocks(hash) where block < part.blocks.count {
               found.append(part.blocks.lowerBound + block)
@@ -119,6 +119,7 @@ struct Candidates {
 
   /// Sorted, each once.
   private func distinct(_ ordinals: [Int]) -> [Int] {
+    if zip(ordinals, ordinals.dropFirst()).allSatisfy({ $0 < $1 }) { return ordinals }
     var result: [Int] = []
     for ordinal in ordinals.sorted() where ordinal != result.last { result.append(ordinal) }
     return result

@@ -28,10 +28,13 @@ struct Counting {
 
   /// The events of a block all of which match, as its directory entry tells.
   private func wholeCount(_ candidate: BlockCandidate) -> Int? {
-    guard case .stored(let origin) = candidate, !sources.filter.hasConditions,
-      query.after == nil, let range = sources.range
+    guard case .stored(let origin) = candidate else { return nil }
+    return wholeCount(origin.entry)
+  }
+
+  private func wholeCount(_ entry: DirectoryEntry) -> Int? {
+    guard !sources.filter.hasConditions, query.after == nil, let range = sources.range
     else { return nil }
-    let entry = origin.entry
     guard range.contains(entry.minimumTimestamp), range.contains(entry.maximumTimestamp),
       entry.firstSequence >= snapshot.control.dropped.below,
       !snapshot.control.cuts.contains(where: { $0.sequence > entry.firstSequence })
@@ -100,7 +103,9 @@ struct Counting {
   func facets(_ facet: Facet) throws(ReelError) -> [FacetCount] {
     let column = try column(of: facet)
     var counts: [[UInt8]?: Int] = [:]
-    try forEachCandidate { candidate throws(ReelError) in
+    try sources.forEachCandidate { segment, directory in
+      count(column, segment, directory, into: &counts)
+    } _: { candidate, _ throws(ReelError) in
       guard let run = try sources.run(candidate) else { return }
       var block = run.block
       if case .stored(let origin) = candidate {
@@ -127,6 +132,43 @@ struct Counting {
       }
       return .attribute(index)
     }
+  }
+
+  /// Counts what the indexes of a segment say of blocks all of which match.
+  /// - Returns: The ordinals of those blocks.
+  private func count(
+    _ column: ColumnID, _ segment: ReadableSegment, _ directory: ReadableDirectory,
+    into counts: inout [[UInt8]?: Int]
+  ) -> Set<Int> {
+    // An event with several values of an attribute is in the index several times.
+    guard column.attributeIndex == nil else { return [] }
+    // The events of each block, -1 where not all match or no index counts them.
+    var whole = directory.blocks.map { wholeCount($0) ?? -1 }
+    for ordinal in directory.unindexed { whole[ordinal] = -1 }
+    var absent = 0
+    for part in directory.indexes where part.column == column {
+      var cost = QueryCost()
+      guard part.form == .postings, part.byteCount > 0,
+        let index = try? cache.postings(part, of: segment, cost: &cost).value
+      else {
+        for ordinal in part.blocks { whole[ordinal] = -1 }
+        continue
+      }
+      sources.countBytesRead(cost.bytesRead)
+      for key in 0..<index.keyCount {
+        var total = 0
+        index.forEachPosting(key) { block, rowCount in
+          if whole[part.blocks.lowerBound + block] >= 0 { total += rowCount }
+        }
+        guard total > 0 else { continue }
+        absent -= total
+        counts[index.key(key).copied(), default: 0] += total
+      }
+    }
+    let counted = whole.indices.filter { whole[$0] >= 0 }
+    for ordinal in counted { absent += whole[ordinal] }
+    if absent > 0 { counts[nil, default: 0] += absent }
+    return Set(counted)
   }
 
   /// Counts the matching rows of a block by code and then by text.

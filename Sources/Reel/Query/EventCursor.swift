@@ -162,12 +162,11 @@ public final class EventCursor {
   /// Renders rows of a run that come next, as many as one page has of them.
   private func prepare(_ run: MergeRun, _ indexes: Range<Int>) throws(ReelError) {
     current = (run, indexes.upperBound..<indexes.upperBound)
-    do throws(ReelError) {
-      try sources.render(run, from: indexes.lowerBound, count: min(rest, run.rows.count))
-    } catch .corrupted(let corruption) {
-      return report(corruption)
+    try sources.render(run, from: indexes.lowerBound, count: min(rest, run.rows.count))
+    guard let rendered = run.page else {
+      for damage in sources.takeDamages() { report(damage) }
+      return
     }
-    guard let rendered = run.page else { return }
     if let first = rendered.firstIndex {
       let end = min(indexes.upperBound, first + rendered.page.count)
       makeReady(rendered.page, (indexes.lowerBound - first)..<(end - first))
@@ -178,17 +177,18 @@ public final class EventCursor {
   }
 
   private func makeReady(_ page: RecordPage, _ places: some Collection<Int>) {
-    self.page = page
-    ready.reserveCapacity(places.count)
-    for place in places {
-      let offset = page.offsets[place]
-      if offset != RecordPage.unreadable {
-        ready.append(offset)
-      } else if let damage = page.damage {
-        // The attributes are whole and the payload is not: the event cannot be given.
-        report(damage)
-      }
+    var offsets: [UInt32] = []
+    offsets.reserveCapacity(places.count)
+    for place in places { offsets.append(page.offsets[place]) }
+    if let damage = page.damage {
+      // The attributes are whole and the payload is not: the event cannot be given.
+      let count = offsets.count
+      offsets.removeAll { $0 == RecordPage.unreadable }
+      if offsets.count < count { report(damage) }
     }
+    if let first = offsets.first { page.prefetch(Int(first), byteCount: 320) }
+    self.page = page
+    ready = offsets
   }
 
   /// The run with the row that comes next, taken out of the heap; nothing at the end, or when
@@ -204,10 +204,11 @@ public final class EventCursor {
       case .blocks(let walk):
         let origin = walk.take()
         push(sources.item(walk))
-        if let origin, try !open(.stored(origin)) { return nil }
-      case .memory(let block): if try !open(.memory(block)) { return nil }
+        if let origin, let run = try open(.stored(origin)) { return run }
+      case .memory(let block): if let run = try open(.memory(block)) { return run }
       case .run(let run): return run
       }
+      if passes != nil { return nil }
       for damage in sources.takeDamages() { report(damage) }
     }
     return nil
@@ -217,15 +218,23 @@ public final class EventCursor {
     if let item { heap.push(item) }
   }
 
-  /// Puts the matching rows of a block into the heap.
-  /// - Returns: False when that was too much to hold, and passes have begun instead.
-  private func open(_ candidate: BlockCandidate) throws(ReelError) -> Bool {
-    guard let run = try sources.run(candidate) else { return true }
+  /// Puts the matching rows of a block into the heap, unless they come before all that is there.
+  ///
+  /// Passes begin instead when that is too much to hold.
+  /// - Returns: The run, if it has the row that comes next.
+  private func open(_ candidate: BlockCandidate) throws(ReelError) -> MergeRun? {
+    guard let run = try sources.run(candidate) else { return nil }
     openByteCount += run.byteCount
+    if openByteCount > bounds.openByteCount {
+      startPasses()
+      return nil
+    }
+    let key = run.key(run.index)
+    guard let first = heap.first?.key, isDescending ? !(first < key) : !(key < first) else {
+      return run
+    }
     heap.push(run.item(isDescending))
-    guard openByteCount > bounds.openByteCount else { return true }
-    startPasses()
-    return false
+    return nil
   }
 
   /// Gives up the merge: everything after the last event given is gone over in passes.

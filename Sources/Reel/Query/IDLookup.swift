@@ -13,8 +13,13 @@ struct IDLookup {
     if let view = try inBuffer(id) { return view }
     let hash = keyHash(id.bytes.rawSpan)
     var damage: Corruption?
-    for segment in snapshot.segments.reversed() where segment.summary.eventCount > 0 {
-      if let view = try inSegment(id, hash, segment, &damage) { return view }
+    if let last = snapshot.segments.last,
+      let view = try inSegment(id, hash, last, nil, &damage)
+    {
+      return view
+    }
+    for group in snapshot.groups.reversed() {
+      if let view = try inGroup(id, hash, group, &damage) { return view }
     }
     // An id of the store's form belongs to the event it names, unless a caller took it before.
     if let (runID, sequence) = id.generatedParts, let view = try find(sequence),
@@ -58,22 +63,39 @@ struct IDLookup {
     return nil
   }
 
-  /// The event in a segment; a block that may have it and cannot be read does not keep it from
-  /// being found in another.
-  private func inSegment(
-    _ id: EventID, _ hash: UInt64, _ segment: ReadableSegment, _ damage: inout Corruption?
+  private func inGroup(
+    _ id: EventID, _ hash: UInt64, _ group: SegmentGroup, _ damage: inout Corruption?
   ) throws(ReelError) -> EventView? {
     var cost = QueryCost()
+    var found: EventView?
+    let indexes = cache.ids(group, cost: &cost)
+    try indexes.search(hash) { number, ordinals throws(ReelError) in
+      found = try inSegment(id, hash, group.segments[number], ordinals, &damage)
+      return found != nil
+    }
+    return found
+  }
+
+  /// The event in a segment; a block that may have it and cannot be read does not keep it from
+  /// being found in another.
+  ///
+  /// The blocks that may have it are found when `ordinals` are not given.
+  private func inSegment(
+    _ id: EventID, _ hash: UInt64, _ segment: ReadableSegment, _ ordinals: [Int]?,
+    _ damage: inout Corruption?
+  ) throws(ReelError) -> EventView? {
+    guard segment.summary.eventCount > 0 else { return nil }
+    var cost = QueryCost()
     do {
-      let ordinals = try ordinals(hash, segment, &cost)
-      if ordinals.isEmpty { return nil }
-      let file = try cache.file(segment.firstSequence, name: segment.name)
-      let directory = try segment.directory(file, cache: cache, cost: &cost)
+      let directory = try segment.directory(cache, cost: &cost)
+      let ordinals = ordinals ?? self.ordinals(hash, segment, directory, &cost)
       for ordinal in ordinals.reversed() {
         let entry = directory.blocks[ordinal]
         do throws(ReelError) {
-          let block = try cache.block(entry, of: file, wanted: Self.wanted, cost: &cost)
-          if let row = lastRow(of: id, in: block) { return try view(entry, row, of: file) }
+          let kept = try cache.block(entry, of: segment, wanted: Self.wanted, cost: &cost)
+          if let row = lastRow(of: id, in: kept.block) {
+            return try view(entry, row, kept.page, of: segment)
+          }
         } catch .corrupted(let corruption) {
           damage = damage ?? corruption
         }
@@ -90,20 +112,13 @@ struct IDLookup {
 
   /// The blocks that may have the id, ascending: those that an index names, and those without one.
   private func ordinals(
-    _ hash: UInt64, _ segment: ReadableSegment, _ cost: inout QueryCost
-  ) throws(ReelError) -> [Int] {
-    let index = try segment.idIndex { () throws(ReelError) in
-      let file = try cache.file(segment.firstSequence, name: segment.name)
-      return try segment.directory(file, cache: cache, cost: &cost)
-    }
-    var ordinals = index.unindexed
-    let file = { () throws(ReelError) in
-      try cache.file(segment.firstSequence, name: segment.name)
-    }
-    for part in index.parts {
+    _ hash: UInt64, _ segment: ReadableSegment, _ directory: ReadableDirectory,
+    _ cost: inout QueryCost
+  ) -> [Int] {
+    var ordinals = directory.unindexed
+    for part in directory.indexes where part.column == .id {
       guard part.byteCount > 0,
-        let fingerprints = try? cache.fingerprints(
-          part, segment: segment.firstSequence, cost: &cost, file: file)
+        let fingerprints = try? cache.fingerprints(part, of: segment, cost: &cost)
       else {
         ordinals += part.blocks
         continue
@@ -135,16 +150,15 @@ struct IDLookup {
     guard sequence < segment.summary.nextSequence else { return nil }
     var cost = QueryCost()
     do {
-      let file = try cache.file(segment.firstSequence, name: segment.name)
-      let directory = try segment.directory(file, cache: cache, cost: &cost)
+      let directory = try segment.directory(cache, cost: &cost)
       guard
         let entry = directory.blocks.first(where: {
           $0.firstSequence <= sequence && sequence <= $0.lastSequence
         })
       else { return nil }
-      let block = try cache.block(entry, of: file, wanted: Self.wanted, cost: &cost)
-      guard let row = eventRow(sequence, in: block) else { return nil }
-      return try view(entry, row, of: file)
+      let kept = try cache.block(entry, of: segment, wanted: Self.wanted, cost: &cost)
+      guard let row = eventRow(sequence, in: kept.block) else { return nil }
+      return try view(entry, row, kept.page, of: segment)
     } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
       return nil
     }
@@ -165,15 +179,18 @@ struct IDLookup {
 
   private var schema: AttributeSchema { snapshot.control.attributes }
 
-  /// The event in a row of a segment's block.
+  /// The event in a row of a segment's block, of which the records may be known.
   private func view(
-    _ entry: DirectoryEntry, _ row: Int, of file: SegmentFile
+    _ entry: DirectoryEntry, _ row: Int, _ page: RecordPage?, of segment: ReadableSegment
   ) throws(ReelError) -> EventView {
+    if let page { return try view(page, row) }
     var cost = QueryCost()
-    if let page = try cache.page(entry, of: file, mayRender: false, schema: schema, cost: &cost) {
+    if let page = try cache.page(
+      entry, of: segment, mayRender: false, schema: schema, cost: &cost)
+    {
       return try view(page, row)
     }
-    let block = try cache.block(entry, of: file, wanted: .all, cost: &cost)
+    let block = try cache.block(entry, of: segment, wanted: .all, cost: &cost).block
     return try view(RecordRenderer.page(block, rows: [Int32(row)], schema: schema), 0)
   }
 
@@ -185,25 +202,18 @@ struct IDLookup {
 
 extension ReadableSegment {
   /// Where its blocks are.
-  func directory(
-    _ file: SegmentFile, cache: ReadCache, cost: inout QueryCost
-  ) throws(ReelError) -> ReadableDirectory {
+  func directory(_ cache: ReadCache, cost: inout QueryCost) throws(ReelError) -> ReadableDirectory {
     switch form {
     case .scanned(let directory, _): return directory
     case .unreadable(let corruption): throw .corrupted(corruption)
     case .complete(let trailer):
       do {
-        return try cache.directory(trailer, of: file, cost: &cost)
+        return try cache.directory(trailer, of: self, cost: &cost)
       } catch .corrupted {
+        let file = try cache.file(self)
         let scan = try SegmentScanner(file, byteCount: byteCount, check: .headers).scan()
         return ReadableDirectory(Directory(blocks: scan.blocks))
       }
     }
-  }
-
-  func blocks(
-    _ file: SegmentFile, cache: ReadCache, cost: inout QueryCost
-  ) throws(ReelError) -> [DirectoryEntry] {
-    try directory(file, cache: cache, cost: &cost).blocks
   }
 }

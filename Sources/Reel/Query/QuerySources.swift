@@ -2,6 +2,8 @@
 /// one snapshot, with the damage met and the reading done.
 final class QuerySources {
   let filter: BlockFilter
+  /// The columns that the filter looks at.
+  private let columns: ColumnSet
   let snapshot: Snapshot
   private let cache: ReadCache
   let isDescending: Bool
@@ -15,6 +17,7 @@ final class QuerySources {
     after: Query.Position?
   ) {
     self.filter = filter
+    columns = filter.columns
     self.snapshot = snapshot
     self.cache = cache
     self.isDescending = isDescending
@@ -32,6 +35,9 @@ final class QuerySources {
 
   /// Notes damage that somebody else met.
   func note(_ damage: Corruption) { damages.append(damage) }
+
+  /// Adds the bytes that somebody else read.
+  func countBytesRead(_ byteCount: Int) { cost.bytesRead += byteCount }
 
   func countPass() { cost.passCount += 1 }
 
@@ -101,14 +107,17 @@ final class QuerySources {
 
   /// Everything that may have matches, for those who go over all of it, in order of arrival.
   ///
-  /// `body` is given each block with the first key that an event in it can have.
+  /// `body` is given each block with the first key that an event in it can have. Where `isDone`
+  /// is given, it is asked of each segment first which of its blocks need not be gone over.
   func forEachCandidate(
+    isDone: ((ReadableSegment, ReadableDirectory) -> Set<Int>)? = nil,
     _ body: (BlockCandidate, MergeKey) throws(ReelError) -> Void
   ) throws(ReelError) {
     guard let range else { return }
     for segment in snapshot.segments where mayMatch(segment, range) {
       guard let (directory, ordinals) = try open(segment) else { continue }
-      for ordinal in ordinals ?? Array(directory.blocks.indices) {
+      let done = isDone?(segment, directory) ?? []
+      for ordinal in ordinals ?? Array(directory.blocks.indices) where !done.contains(ordinal) {
         let entry = directory.blocks[ordinal]
         guard entry.overlaps(range) else { continue }
         let key = directory.order.key(ordinal, isDescending: isDescending)
@@ -142,11 +151,10 @@ final class QuerySources {
   ) throws(ReelError) -> (directory: ReadableDirectory, ordinals: [Int]?)? {
     cost.segmentsOpened += 1
     do {
-      let file = try cache.file(segment.firstSequence, name: segment.name)
-      let directory = try directory(of: segment, file)
+      let directory = try segment.directory(cache, cost: &cost)
       cost.blockCount += directory.blocks.count
       let ordinals = try Candidates(filter: filter, cache: cache).ordinals(
-        file, directory, cost: &cost)
+        segment, directory, cost: &cost)
       return (directory, ordinals)
     } catch {
       try tolerate(error, segment)
@@ -154,29 +162,20 @@ final class QuerySources {
     }
   }
 
-  /// The directory of a segment, walked over when its frame is damaged.
-  func directory(
-    of segment: ReadableSegment, _ file: SegmentFile
-  ) throws(ReelError) -> ReadableDirectory {
-    try segment.directory(file, cache: cache, cost: &cost)
-  }
-
   /// The matching rows of a block, in the order of the answer; nothing when there is none.
   func run(_ candidate: BlockCandidate) throws(ReelError) -> MergeRun? {
-    let block: DecodedBlock
-    var origin: BlockOrigin?
-    var firstSequence: UInt64 = 0
+    guard let range else { return nil }
     switch candidate {
-    case .memory(let memory):
-      block = memory
-      firstSequence = snapshot.firstBufferedSequence
-    case .stored(let stored):
-      guard let decoded = try decode(stored, filter.columns) else { return nil }
-      block = decoded
-      origin = stored
+    case .memory(let block):
+      return selection(block, range, snapshot.firstBufferedSequence).map {
+        MergeRun(block: block, origin: nil, rows: $0)
+      }
+    case .stored(let origin):
+      guard let kept = try find(origin, columns) else { return nil }
+      return selection(kept.block, range, 0).map {
+        MergeRun(block: kept.block, origin: origin, rows: $0, page: kept.page)
+      }
     }
-    guard let range, let rows = selection(block, range, firstSequence) else { return nil }
-    return MergeRun(block: block, origin: origin, rows: rows)
   }
 
   /// The matching rows of a block, in the order of the answer; nothing when there is none.
@@ -221,7 +220,7 @@ final class QuerySources {
       let first = snapshot.firstBufferedSequence
       return (block, matches(block, range: range, firstSequence: first, after: last))
     case .stored(let origin):
-      guard let block = try decode(origin, filter.columns, isPartial: isPartial, isKept: isKept)
+      guard let block = try decode(origin, columns, isPartial: isPartial, isKept: isKept)
       else { return nil }
       return (block, matches(block, range: range, firstSequence: 0, after: last))
     }
@@ -231,10 +230,16 @@ final class QuerySources {
   func decode(
     _ origin: BlockOrigin, _ wanted: ColumnSet, isPartial: Bool = false, isKept: Bool = true
   ) throws(ReelError) -> DecodedBlock? {
+    try find(origin, wanted, isPartial: isPartial, isKept: isKept)?.block
+  }
+
+  private func find(
+    _ origin: BlockOrigin, _ wanted: ColumnSet, isPartial: Bool = false, isKept: Bool = true
+  ) throws(ReelError) -> KeptBlock? {
     do {
-      let file = try cache.file(origin.segment.firstSequence, name: origin.segment.name)
       return try cache.block(
-        origin.entry, of: file, wanted: wanted, isPartial: isPartial, isKept: isKept, cost: &cost)
+        origin.entry, of: origin.segment, wanted: wanted, isPartial: isPartial, isKept: isKept,
+        cost: &cost)
     } catch {
       try tolerate(error, origin.segment)
       return nil
@@ -265,32 +270,38 @@ final class QuerySources {
 
   /// Sees to it that `run` has the records of up to `count` rows from `index` on.
   ///
-  /// - Throws: ``ReelError/corrupted(_:)`` when the rest of the block's columns cannot be read,
-  ///   ``ReelError/io(_:)``.
+  /// What cannot be read, because it is damaged or retention removed it, is noted and leaves the
+  /// run without a page.
+  /// - Throws: ``ReelError/io(_:)``.
   func render(_ run: MergeRun, from index: Int, count: Int) throws(ReelError) {
     if let page = run.page, page.covers(index) { return }
+    run.page = nil
     let end = min(run.rows.count, index + max(count, 1))
-    let schema = snapshot.control.attributes
-    guard let origin = run.origin else {
-      let rows = run.rows.array(index..<end)
-      let page = try RecordRenderer.page(run.block, rows: rows, schema: schema)
-      run.page = RunPage(page: page, firstIndex: index)
-      return
+    guard let origin = run.origin else { return run.page = try render(run, index..<end) }
+    do {
+      let isLarge = (end - index) * Self.wholeShare >= run.block.header.recordCount
+      if let page = try cache.page(
+        origin.entry, of: origin.segment, mayRender: isLarge, schema: schema, cost: &cost)
+      {
+        return run.page = RunPage(page: page, firstIndex: nil)
+      }
+      if run.block.decoded != .all {
+        run.block = try cache.block(
+          origin.entry, of: origin.segment, wanted: .all, cost: &cost
+        ).block
+      }
+      run.page = try render(run, index..<end)
+    } catch {
+      try tolerate(error, origin.segment)
     }
-    let file = try cache.file(origin.segment.firstSequence, name: origin.segment.name)
-    let isLarge = (end - index) * Self.wholeShare >= run.block.header.recordCount
-    if let page = try cache.page(
-      origin.entry, of: file, mayRender: isLarge, schema: schema, cost: &cost)
-    {
-      run.page = RunPage(page: page, firstIndex: nil)
-      return
-    }
-    if run.block.decoded != .all {
-      run.block = try cache.block(origin.entry, of: file, wanted: .all, cost: &cost)
-    }
-    let page = try RecordRenderer.page(
-      run.block, rows: run.rows.array(index..<end), schema: schema)
-    run.page = RunPage(page: page, firstIndex: index)
+  }
+
+  private var schema: AttributeSchema { snapshot.control.attributes }
+
+  /// Records of the rows at `indexes` of a run alone.
+  private func render(_ run: MergeRun, _ indexes: Range<Int>) throws(ReelError) -> RunPage {
+    let page = try RecordRenderer.page(run.block, rows: run.rows.array(indexes), schema: schema)
+    return RunPage(page: page, firstIndex: indexes.lowerBound)
   }
 
   /// Goes on after damage, and after a file that retention removed meanwhile; other errors are

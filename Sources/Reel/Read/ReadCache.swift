@@ -3,32 +3,26 @@
 ///
 /// Everything in it can be read again from the files.
 final class ReadCache: Sendable {
-  private enum Key: Hashable {
-    case block(segment: UInt64, offset: Int)
-    case page(segment: UInt64, offset: Int)
-    case directory(segment: UInt64, offset: Int)
-    case index(segment: UInt64, offset: Int)
-  }
-
   private enum Value {
-    case block(DecodedBlock)
-    case page(RecordPage)
+    case block(KeptBlock)
     case directory(ReadableDirectory)
-    case postings(PostingIndex)
+    case postings(Shared<PostingIndex>)
     case fingerprints(FingerprintIndex)
+    case ids(IDIndexes)
   }
 
   private let folder: any Folder
   private let temporaryPath: String?
   private let lock = Lock()
-  private nonisolated(unsafe) var contents: LeastRecentlyUsed<Key, Value>
-  private nonisolated(unsafe) var files: LeastRecentlyUsed<UInt64, SegmentFile>
+  // Both are guarded by the lock alone: the runtime need not watch over them as well.
+  @exclusivity(unchecked) private nonisolated(unsafe) var contents: ClockCache<Value>
+  @exclusivity(unchecked) private nonisolated(unsafe) var files: ClockCache<SegmentFile>
 
   init(folder: any Folder, configuration: RecordingConfiguration) {
     self.folder = folder
     temporaryPath = configuration.temporaryFolder
-    unsafe contents = LeastRecentlyUsed(capacity: configuration.cacheByteCount)
-    unsafe files = LeastRecentlyUsed(capacity: configuration.openFileCount)
+    unsafe contents = ClockCache(capacity: configuration.cacheByteCount)
+    unsafe files = ClockCache(capacity: configuration.openFileCount)
   }
 
   /// Where temporary files may be made.
@@ -40,46 +34,51 @@ final class ReadCache: Sendable {
   /// The bytes that cached blocks and indexes take.
   var byteCount: Int { lock.withLock { unsafe contents.byteCount } }
 
-  private func find(_ key: Key) -> Value? { lock.withLock { unsafe contents.value(for: key) } }
+  @inline(__always)
+  private func find(_ key: CacheKey) -> Value? { lock.withLock { unsafe contents.value(for: key) } }
 
-  private func keep(_ value: Value, _ key: Key, byteCount: Int) {
+  private func keep(_ value: Value, _ key: CacheKey, byteCount: Int) {
     lock.withLock { unsafe contents.insert(value, for: key, byteCount: byteCount) }
   }
 
-  /// The open file of a segment, whose name is usual but for a lone one.
-  func file(_ segment: UInt64, name: String) throws(ReelError) -> SegmentFile {
-    if let file = lock.withLock({ unsafe files.value(for: segment) }) { return file }
-    let file = try SegmentFile(file: try folder.open(name, .read))
-    lock.withLock { unsafe files.insert(file, for: segment, byteCount: 1) }
+  /// The open file of a segment.
+  func file(_ segment: ReadableSegment) throws(ReelError) -> SegmentFile {
+    let key = CacheKey(.file, segment: segment.firstSequence)
+    if let file = lock.withLock({ unsafe files.value(for: key) }) { return file }
+    let file = try SegmentFile(file: try folder.open(segment.name, .read))
+    lock.withLock { unsafe files.insert(file, for: key, byteCount: 1) }
     return file
   }
+
+  // MARK: Blocks
 
   /// A block with `wanted` columns; if `isPartial`, decompressed no further than they go.
   ///
   /// One that will not be asked for again soon need not be kept.
   func block(
-    _ entry: DirectoryEntry, of file: SegmentFile, wanted: ColumnSet, isPartial: Bool = false,
-    isKept: Bool = true, cost: inout QueryCost
-  ) throws(ReelError) -> DecodedBlock {
-    let key = Key.block(segment: file.firstSequence, offset: entry.offset)
-    var block: DecodedBlock
+    _ entry: DirectoryEntry, of segment: ReadableSegment, wanted: ColumnSet,
+    isPartial: Bool = false, isKept: Bool = true, cost: inout QueryCost
+  ) throws(ReelError) -> KeptBlock {
+    let key = CacheKey(.block, segment: segment.firstSequence, offset: entry.offset)
+    var kept: KeptBlock
     if case .block(let cached)? = find(key),
-      cached.decoded.isSuperset(of: wanted) || !cached.isPartial
+      cached.block.decoded.isSuperset(of: wanted) || !cached.block.isPartial
     {
-      if cached.decoded.isSuperset(of: wanted) { return cached }
+      if cached.block.decoded.isSuperset(of: wanted) { return cached }
+      kept = cached
       do throws(ByteReader.Malformed) {
-        block = try cached.decoding(wanted)
+        kept.block = try cached.block.decoding(wanted)
       } catch {
-        throw file.corrupted(entry, error.reason)
+        throw try file(segment).corrupted(entry, error.reason)
       }
     } else {
-      block = try file.block(entry, wanted: wanted, isPartial: isPartial)
+      kept = KeptBlock(
+        block: try file(segment).block(entry, wanted: wanted, isPartial: isPartial), page: nil)
       cost.bytesRead += entry.byteCount
     }
     cost.blocksDecoded += 1
-    guard isKept else { return block }
-    keep(.block(block), key, byteCount: block.byteCount)
-    return block
+    if isKept { keep(.block(kept), key, byteCount: kept.byteCount) }
+    return kept
   }
 
   /// All records of a block, if they are in memory or may be rendered.
@@ -87,30 +86,35 @@ final class ReadCache: Sendable {
   /// They may when many are wanted, or when the block was asked for before and is still remembered:
   /// a look-up that comes once costs one row, and one that comes again finds its block's records.
   func page(
-    _ entry: DirectoryEntry, of file: SegmentFile, mayRender: Bool, schema: AttributeSchema,
-    cost: inout QueryCost
+    _ entry: DirectoryEntry, of segment: ReadableSegment, mayRender: Bool,
+    schema: AttributeSchema, cost: inout QueryCost
   ) throws(ReelError) -> RecordPage? {
-    let key = Key.page(segment: file.firstSequence, offset: entry.offset)
-    if case .page(let page)? = find(key) { return page }
-    let blockKey = Key.block(segment: file.firstSequence, offset: entry.offset)
-    if !mayRender {
-      guard case .block(let known)? = find(blockKey), known.decoded == .all else { return nil }
+    let key = CacheKey(.block, segment: segment.firstSequence, offset: entry.offset)
+    if case .block(let kept)? = find(key) {
+      if let page = kept.page { return page }
+      guard mayRender || kept.block.decoded == .all else { return nil }
+    } else if !mayRender {
+      return nil
     }
-    let block = try block(entry, of: file, wanted: .all, cost: &cost)
+    var kept = try block(entry, of: segment, wanted: .all, cost: &cost)
     let page = try RecordRenderer.page(
-      block, rows: (0..<Int32(block.header.recordCount)).map { $0 }, schema: schema)
-    guard page.count == block.header.recordCount else { return nil }
-    keep(.page(page), key, byteCount: page.byteCount)
+      kept.block, rows: (0..<Int32(kept.block.header.recordCount)).map { $0 }, schema: schema)
+    guard page.count == kept.block.header.recordCount else { return nil }
+    kept.page = page
+    keep(.block(kept), key, byteCount: kept.byteCount)
     return page
   }
 
+  // MARK: Directories and indexes
+
   func directory(
-    _ trailer: Trailer, of file: SegmentFile, cost: inout QueryCost
+    _ trailer: Trailer, of segment: ReadableSegment, cost: inout QueryCost
   ) throws(ReelError) -> ReadableDirectory {
     // A later checkpoint or the seal brings another directory of the same segment.
-    let key = Key.directory(segment: file.firstSequence, offset: trailer.directoryOffset)
+    let key = CacheKey(
+      .directory, segment: segment.firstSequence, offset: trailer.directoryOffset)
     if case .directory(let directory)? = find(key) { return directory }
-    let directory = ReadableDirectory(try file.directory(trailer))
+    let directory = ReadableDirectory(try file(segment).directory(trailer))
     cost.bytesRead += trailer.directoryByteCount
     keep(
       .directory(directory), key,
@@ -118,39 +122,67 @@ final class ReadCache: Sendable {
     return directory
   }
 
+  /// The indexes of the ids of a group.
+  func ids(_ group: SegmentGroup, cost: inout QueryCost) -> IDIndexes {
+    guard let first = group.segments.first else {
+      return IDIndexes(group, cache: self, cost: &cost)
+    }
+    let key = CacheKey(
+      .group, segment: first.firstSequence, offset: group.segments.count)
+    if case .ids(let indexes)? = find(key) { return indexes }
+    let indexes = IDIndexes(group, cache: self, cost: &cost)
+    keep(.ids(indexes), key, byteCount: indexes.byteCount)
+    return indexes
+  }
+
   func postings(
-    _ part: IndexPart, of file: SegmentFile, cost: inout QueryCost
-  ) throws(ReelError) -> PostingIndex {
-    let key = Key.index(segment: file.firstSequence, offset: part.offset)
+    _ part: IndexPart, of segment: ReadableSegment, cost: inout QueryCost
+  ) throws(ReelError) -> Shared<PostingIndex> {
+    let key = CacheKey(.index, segment: segment.firstSequence, offset: part.offset)
     if case .postings(let index)? = find(key) { return index }
+    let file = try file(segment)
     let raw = try file.indexContent(part)
     cost.bytesRead += part.byteCount
     do throws(ByteReader.Malformed) {
-      let index = try PostingIndex(decoding: raw.rawSpan, blockCount: part.blocks.count)
-      keep(.postings(index), key, byteCount: index.byteCount)
+      let index = Shared(
+        try PostingIndex(decoding: raw.rawSpan, blockCount: part.blocks.count))
+      keep(.postings(index), key, byteCount: index.value.byteCount)
       return index
     } catch {
       throw file.corrupted(part.offset..<(part.offset + part.byteCount), error.reason)
     }
   }
 
-  /// An index of the segment that begins with a sequence number; its `file` is asked for only when
-  /// the index is not in memory.
   func fingerprints(
-    _ part: IndexPart, segment: UInt64, cost: inout QueryCost,
-    file: () throws(ReelError) -> SegmentFile
+    _ part: IndexPart, of segment: ReadableSegment, isKept: Bool = true, cost: inout QueryCost
   ) throws(ReelError) -> FingerprintIndex {
-    let key = Key.index(segment: segment, offset: part.offset)
+    let key = CacheKey(.index, segment: segment.firstSequence, offset: part.offset)
     if case .fingerprints(let index)? = find(key) { return index }
-    let file = try file()
+    let file = try file(segment)
     let raw = try file.indexContent(part)
     cost.bytesRead += part.byteCount
     do throws(ByteReader.Malformed) {
       let index = try FingerprintIndex(decoding: raw, blockCount: part.blocks.count)
-      keep(.fingerprints(index), key, byteCount: index.byteCount)
+      if isKept { keep(.fingerprints(index), key, byteCount: index.byteCount) }
       return index
     } catch {
       throw file.corrupted(part.offset..<(part.offset + part.byteCount), error.reason)
     }
   }
+}
+
+/// A value of many references behind one, so that handing it out counts one.
+final class Shared<Value: Sendable>: Sendable {
+  let value: Value
+
+  init(_ value: Value) { self.value = value }
+}
+
+/// A block as the cache keeps it.
+struct KeptBlock: Sendable {
+  var block: DecodedBlock
+  /// All its records, once they were rendered.
+  var page: RecordPage?
+
+  var byteCount: Int { block.byteCount + (page?.byteCount ?? 0) }
 }

@@ -17,15 +17,6 @@ final class ReadableSegment: Sendable {
   }
   /// Damage met while walking over it.
   let damages: [Corruption]
-  private let lock = Lock()
-  private nonisolated(unsafe) var knownIDIndex: IDIndex?
-
-  /// What a look-up of an id needs of the directory: most segments do not have the id, and are done
-  /// with then.
-  struct IDIndex: Sendable {
-    var parts: [IndexPart]
-    var unindexed: [Int]
-  }
 
   init(
     name: String, summary: SegmentSummary, byteCount: Int, watermark: UInt64, form: Form,
@@ -37,18 +28,6 @@ final class ReadableSegment: Sendable {
     self.watermark = watermark
     self.form = form
     self.damages = damages
-  }
-
-  /// The index of the ids, from the directory that `read` gives when it is asked for first.
-  func idIndex(
-    _ read: () throws(ReelError) -> ReadableDirectory
-  ) throws(ReelError) -> IDIndex {
-    if let known = lock.withLock({ unsafe knownIDIndex }) { return known }
-    let directory = try read()
-    let index = IDIndex(
-      parts: directory.indexes.filter { $0.column == .id }, unindexed: directory.unindexed)
-    lock.withLock { unsafe knownIDIndex = index }
-    return index
   }
 
   var firstSequence: UInt64 { summary.firstSequence }
@@ -86,6 +65,8 @@ final class Snapshot: Sendable {
   let segments: [ReadableSegment]
   /// The order in time of all segments but the last, which may still grow.
   let order: TimeOrder
+  /// All segments but the last, in groups.
+  let groups: [SegmentGroup]
   /// Blocks in memory that stand for what is in the write-ahead buffer; rows below
   /// ``firstBufferedSequence`` are in segments as well.
   let buffered: [DecodedBlock]
@@ -98,9 +79,10 @@ final class Snapshot: Sendable {
   /// Damage met while the segments were looked at.
   let damages: [Corruption]
 
-  init(_ draft: SnapshotDraft, order: TimeOrder) {
+  init(_ draft: SnapshotDraft, settled: SettledSegments = SettledSegments([])) {
     segments = draft.segments
-    self.order = order
+    order = settled.order
+    groups = settled.groups
     buffered = draft.buffered
     firstBufferedSequence = draft.firstBufferedSequence
     control = draft.control
@@ -113,6 +95,25 @@ final class Snapshot: Sendable {
   /// The first sequence number that was not given when the snapshot was taken.
   var nextSequence: UInt64 {
     buffered.last.map { $0.header.lastSequence + 1 } ?? firstBufferedSequence
+  }
+}
+
+/// What is known of all segments but the last, and kept while they are the same.
+struct SettledSegments: Sendable {
+  let stretches: [TimeOrder.Stretch]
+  let order: TimeOrder
+  let groups: [SegmentGroup]
+
+  init(_ segments: ArraySlice<ReadableSegment>) {
+    stretches = segments.map(\.summary.stretch)
+    order = TimeOrder(stretches)
+    groups = SegmentGroup.groups(of: segments)
+  }
+
+  /// Whether `segments` are the ones that this is of.
+  func isCurrent(for segments: ArraySlice<ReadableSegment>) -> Bool {
+    segments.map(\.summary.stretch) == stretches
+      && zip(segments, groups.lazy.flatMap(\.segments)).allSatisfy { $0 === $1 }
   }
 }
 

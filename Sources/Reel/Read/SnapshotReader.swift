@@ -23,10 +23,9 @@ final class SnapshotReader {
   /// nothing has changed.
   private let mark: (@Sendable () -> LiveMark?)?
   private var lastMark: LiveMark?
-  private(set) var snapshot = Snapshot(SnapshotDraft(), order: TimeOrder([]))
+  private(set) var snapshot = Snapshot(SnapshotDraft())
   private var draft = SnapshotDraft()
-  /// The order in time of these segments, which is kept while they do not change.
-  private var ordered: (segments: [TimeOrder.Stretch], order: TimeOrder) = ([], TimeOrder([]))
+  private var settled = SettledSegments([])
   private var listed: (modification: Int64, isSettled: Bool)?
   private var files = RecordingFiles([])
   private var tail: BufferTail?
@@ -136,7 +135,11 @@ final class SnapshotReader {
     }
     draft.control = segmentControl
     draft.firstBufferedSequence = next
-    defer { snapshot = Snapshot(draft, order: order()) }
+    defer {
+      let segments = draft.segments.dropLast()
+      if !settled.isCurrent(for: segments) { settled = SettledSegments(segments) }
+      snapshot = Snapshot(draft, settled: settled)
+    }
     guard let tail else {
       draft.buffered = []
       draft.bufferByteCount = 0
@@ -152,13 +155,6 @@ final class SnapshotReader {
     for (record, sequence) in tail.controlRecords where sequence >= next {
       draft.control.apply(record, sequence: sequence)
     }
-  }
-
-  /// The order in time of all segments but the last.
-  private func order() -> TimeOrder {
-    let stretches = draft.segments.dropLast().map(\.summary.stretch)
-    if stretches != ordered.segments { ordered = (stretches, TimeOrder(stretches)) }
-    return ordered.order
   }
 
   // MARK: Segments

@@ -2,7 +2,7 @@
 ///
 /// They come nearly in order and overlap a little. With the running extremes beside the order, the
 /// first that can reach into a range is found by halves.
-struct TimeOrder: Sendable {
+final class TimeOrder: Sendable {
   /// What one thing covers: timestamps and sequence numbers.
   struct Stretch: Hashable, Sendable {
     var minimum: Int64
@@ -18,7 +18,7 @@ struct TimeOrder: Sendable {
     }
   }
 
-  private let stretches: [Stretch]
+  let stretches: [Stretch]
   /// By least timestamp, and the greatest timestamp so far.
   private let ascending: [Int32]
   private let maxima: [Int64]

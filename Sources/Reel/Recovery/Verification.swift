@@ -99,7 +99,7 @@ private struct Verification {
       return
     }
     do throws(ReelError) {
-      let file = try cache.file(segment.firstSequence, name: segment.name)
+      let file = try cache.file(segment)
       let scan = try SegmentScanner(file, byteCount: segment.byteCount, check: .everything).scan()
       report.segmentCount += 1
       report.blockCount += scan.blocks.count

@@ -127,6 +127,23 @@ extension RawSpan {
     unsafe withUnsafeBytes { unsafe [UInt8]($0) }
   }
 
+  /// The last offset below `end` that has `byte`; O(n), eight at a time.
+  func lastIndex(of byte: UInt8, before end: Int) -> Int? {
+    let lanes = UInt64(byte) &* 0x0101_0101_0101_0101
+    var end = end
+    while end >= 8 {
+      let difference = integer(at: end &- 8, as: UInt64.self) ^ lanes
+      // Whether any of eight bytes is zero (Warren, Hacker's Delight, 6-1).
+      if (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080 != 0 { break }
+      end &-= 8
+    }
+    while end > 0 {
+      end &-= 1
+      if self.byte(at: end) == byte { return end }
+    }
+    return nil
+  }
+
   /// Whether both spans hold the same bytes.
   @inline(__always)
   func equals(_ other: RawSpan) -> Bool {

@@ -29,11 +29,24 @@ import Testing
           let live = try recorder.recording.events(limit: nil).events
           #expect(difference(live, model.events(Query())) == nil, "seed \(seed)")
           #expect(try recorder.recording.count() == model.events.count, "seed \(seed)")
+          try expectFacets(of: recorder.recording, model, "seed \(seed)")
           if random.random.chance(2) { try recorder.close() }
         }
         let found = try Recording(path: path).events(limit: nil).events
         #expect(difference(found, model.events(Query())) == nil, "seed \(seed)")
+        try expectFacets(of: Recording(path: path), model, "seed \(seed)")
       }
+    }
+  }
+
+  /// Blocks that a cut goes through are counted row by row, the others through their indexes.
+  private func expectFacets(
+    of recording: Recording, _ model: ModelStore, _ comment: Comment
+  ) throws {
+    for facet in [Facet.kind, .function, .peerProcess] {
+      let found = try recording.facets(of: facet)
+      let pairs = Dictionary(uniqueKeysWithValues: found.map { ($0.value, $0.count) })
+      #expect(pairs == model.facets(of: facet, Query()), comment)
     }
   }
 

@@ -49,10 +49,11 @@ final class MergeRun {
   /// Records of the rows, once some are to be given out.
   var page: RunPage?
 
-  init(block: DecodedBlock, origin: BlockOrigin?, rows: RowSelection) {
+  init(block: DecodedBlock, origin: BlockOrigin?, rows: RowSelection, page: RecordPage? = nil) {
     self.block = block
     self.origin = origin
     self.rows = rows
+    self.page = page.map { RunPage(page: $0, firstIndex: nil) }
   }
 
   var byteCount: Int { block.byteCount + block.header.rawByteCount + rows.count * 4 }
@@ -108,15 +109,13 @@ struct RunPage {
 final class BlockWalk {
   private let segment: ReadableSegment
   private let directory: ReadableDirectory
-  private var source: Source
+  private let range: ClosedRange<Int64>
+  /// All blocks that reach into the range; nothing when an index names some.
+  private var all: TimeOrder.Walk?
+  /// The blocks that an index names, in the order in which they are opened, and how many were.
+  private let ordinals: [Int]
+  private var taken = 0
   private var next: Int?
-
-  private enum Source {
-    /// All blocks that reach into the range.
-    case all(TimeOrder.Walk)
-    /// Those that an index names, the last first.
-    case some([Int])
-  }
 
   init(
     _ segment: ReadableSegment, _ directory: ReadableDirectory, ordinals: [Int]?,
@@ -124,31 +123,40 @@ final class BlockWalk {
   ) {
     self.segment = segment
     self.directory = directory
-    guard let ordinals else {
-      source = .all(directory.order.walk(range, isDescending: isDescending))
+    self.range = range
+    guard var ordinals else {
+      self.ordinals = []
+      all = directory.order.walk(range, isDescending: isDescending)
       advance()
       return
     }
-    let overlapping = ordinals.filter { directory.blocks[$0].overlaps(range) }
     let order = directory.order
-    source = .some(
-      overlapping.sorted { a, b in
-        let (first, second) = (
-          order.key(a, isDescending: isDescending), order.key(b, isDescending: isDescending)
-        )
-        return isDescending ? first < second : second < first
-      })
+    if isDescending { ordinals.reverse() }
+    func isOutOfOrder(_ a: Int, _ b: Int) -> Bool {
+      let (first, second) = (
+        order.key(a, isDescending: isDescending), order.key(b, isDescending: isDescending)
+      )
+      return isDescending ? first < second : second < first
+    }
+    // Most often they are in order already.
+    for index in 1..<max(ordinals.count, 1)
+    where isOutOfOrder(ordinals[index - 1], ordinals[index]) {
+      ordinals.sort { isOutOfOrder($1, $0) }
+      break
+    }
+    self.ordinals = ordinals
     advance()
   }
 
   private func advance() {
-    switch source {
-    case .all(var walk):
-      repeat { next = walk.next() } while next.map { directory.blocks[$0].eventCount == 0 } ?? false
-      source = .all(walk)
-    case .some(var ordinals):
-      next = ordinals.popLast()
-      source = .some(ordinals)
+    if all != nil {
+      repeat { next = all?.next() } while next.map { directory.blocks[$0].eventCount == 0 } ?? false
+      return
+    }
+    next = nil
+    while next == nil, taken < ordinals.count {
+      if directory.blocks[ordinals[taken]].overlaps(range) { next = ordinals[taken] }
+      taken += 1
     }
   }
 

@@ -1,0 +1,158 @@
+/// Names what a cache holds: something of a segment, at a place in its file.
+struct CacheKey: Hashable, Sendable {
+  /// The segment's first sequence number.
+  var segment: UInt64
+  /// The place in its file, with what is there in the lowest bits.
+  private var place: UInt64
+
+  enum Kind: UInt64 {
+    case block, directory, index, group, file
+  }
+
+  init(_ kind: Kind, segment: UInt64, offset: Int = 0) {
+    self.segment = segment
+    place = UInt64(truncatingIfNeeded: offset) << 3 | kind.rawValue
+  }
+
+  /// A hash by multiplication with two odd numbers, of which the upper bits count.
+  @inline(__always)
+  func hash(_ first: UInt64, _ second: UInt64) -> UInt64 {
+    let mixed = segment &* first &+ place &* second
+    return (mixed ^ mixed >> 32) &* first
+  }
+}
+
+/// A cache bounded in bytes, that forgets what has not been asked for lately.
+///
+/// The clock algorithm (Corbató, "A paging experiment with the Multics system", 1968): a look-up
+/// marks its entry, and a hand that goes round passes over marked entries once, taking their mark.
+/// So a look-up writes one byte, where a list in order of use would write to three places of
+/// memory; and a scan of more than the cache holds does not push out what is asked for often. The
+/// table of places is probed linearly and never more than half full.
+struct ClockCache<Value: Sendable>: Sendable {
+  private struct Entry {
+    var key: CacheKey
+    var value: Value?
+    var byteCount: Int
+    var isMarked: Bool
+  }
+
+  private let capacity: Int
+  private var entries: [Entry] = []
+  private var free: [Int32] = []
+  /// For each slot the place of an entry, or -1.
+  private var table = [Int32](repeating: -1, count: 16)
+  private var shift: UInt64 = 60
+  private var count = 0
+  private var hand = 0
+  private(set) var byteCount = 0
+  /// Drawn anew for each cache: a file cannot be made so that its places fall together.
+  private let multipliers = (
+    UInt64.random(in: .min ... .max) | 1, UInt64.random(in: .min ... .max) | 1
+  )
+
+  init(capacity: Int) {
+    self.capacity = capacity
+  }
+
+  /// What is kept for `key`; O(1).
+  @inline(__always)
+  mutating func value(for key: CacheKey) -> Value? {
+    guard let slot = slot(of: key) else { return nil }
+    let place = Int(table[slot])
+    entries[place].isMarked = true
+    return entries[place].value
+  }
+
+  /// Keeps `value`, unless it alone exceeds the capacity; O(1) on average.
+  mutating func insert(_ value: Value, for key: CacheKey, byteCount: Int) {
+    let wasMarked = remove(key)
+    guard byteCount <= capacity else { return }
+    while self.byteCount + byteCount > capacity, count > 0 { evict() }
+    let entry = Entry(key: key, value: value, byteCount: byteCount, isMarked: wasMarked)
+    let place: Int
+    if let reused = free.popLast() {
+      place = Int(reused)
+      entries[place] = entry
+    } else {
+      place = entries.count
+      entries.append(entry)
+    }
+    if 2 * (count + 1) > table.count { grow() }
+    put(place)
+    count += 1
+    self.byteCount += byteCount
+  }
+
+  /// Moves the hand to the next entry without a mark and removes it.
+  private mutating func evict() {
+    while true {
+      hand = hand + 1 < entries.count ? hand + 1 : 0
+      guard entries[hand].value != nil else { continue }
+      guard entries[hand].isMarked else { break }
+      entries[hand].isMarked = false
+    }
+    remove(entries[hand].key)
+  }
+
+  /// - Returns: Whether there was an entry with a mark.
+  @discardableResult
+  private mutating func remove(_ key: CacheKey) -> Bool {
+    guard let slot = slot(of: key) else { return false }
+    let place = Int(table[slot])
+    byteCount -= entries[place].byteCount
+    entries[place].value = nil
+    free.append(Int32(place))
+    count -= 1
+    close(slot)
+    return entries[place].isMarked
+  }
+
+  // MARK: The table
+
+  private func home(_ key: CacheKey) -> Int {
+    Int(truncatingIfNeeded: key.hash(multipliers.0, multipliers.1) >> shift)
+  }
+
+  @inline(__always)
+  private func slot(of key: CacheKey) -> Int? {
+    var slot = home(key)
+    while table[slot] >= 0 {
+      if entries[Int(table[slot])].key == key { return slot }
+      slot = (slot + 1) & (table.count - 1)
+    }
+    return nil
+  }
+
+  private mutating func put(_ place: Int) {
+    var slot = home(entries[place].key)
+    while table[slot] >= 0 { slot = (slot + 1) & (table.count - 1) }
+    table[slot] = Int32(place)
+  }
+
+  private mutating func grow() {
+    let places = table.filter { $0 >= 0 }
+    table = [Int32](repeating: -1, count: table.count * 2)
+    shift -= 1
+    for place in places { put(Int(place)) }
+  }
+
+  /// Empties a slot and moves up those behind it that had to give way (Knuth, The Art of Computer
+  /// Programming 3, 6.4, algorithm R).
+  private mutating func close(_ emptied: Int) {
+    let mask = table.count - 1
+    var hole = emptied
+    var slot = emptied
+    table[hole] = -1
+    while true {
+      slot = (slot + 1) & mask
+      guard table[slot] >= 0 else { return }
+      let home = home(entries[Int(table[slot])].key)
+      if (slot - home) & mask >= (slot - hole) & mask {
+        table[hole] = table[slot]
+        table[slot] = -1
+        hole = slot
+      }
+    }
+  }
+}
