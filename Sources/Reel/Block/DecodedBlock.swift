@@ -30,31 +30,34 @@ final class DecodedBlock: Sendable {
     var indexes: [Int32]?
   }
 
-  /// Decodes `wanted` columns of the block whose attributes frame is `attributes`.
+  /// Decodes `wanted` columns of the block whose attributes frame is `attributes`, but for those
+  /// that are decoded in `known`.
   init(
-    header: BlockHeader, attributes: [UInt8], payloads: any PayloadSource, wanted: ColumnSet
+    header: BlockHeader, attributes: [UInt8], payloads: any PayloadSource, wanted: ColumnSet,
+    known: DecodedBlock? = nil
   ) throws(ByteReader.Malformed) {
     self.header = header
     self.attributes = attributes
     self.payloads = payloads
     decoded = wanted
     let rows = header.recordCount
-    var timestamps: [Int64] = []
-    var recordTypes: [UInt32]? = nil
-    var texts = [TextColumn?](repeating: nil, count: 7)
-    var attributeColumns: [Int: TextColumn] = [:]
-    var secondClock: SecondClock? = nil
-    var encodings: [UInt32]? = nil
-    var lengths: [UInt32]? = nil
-    var ids: IdentifierColumn? = nil
-    var parentIDs: IdentifierColumn? = nil
-    var callIDs: IdentifierColumn? = nil
+    let done = known?.decoded ?? ColumnSet()
+    var timestamps = known?.timestamps ?? []
+    var recordTypes = known?.recordTypes
+    var texts = known?.texts ?? [TextColumn?](repeating: nil, count: 7)
+    var attributeColumns = known?.attributeColumns ?? [:]
+    var secondClock = known?.secondClock
+    var encodings = known?.payloadEncodings
+    var lengths = known?.payloadLengths
+    var ids = known?.ids
+    var parentIDs = known?.parentIDs
+    var callIDs = known?.callIDs
     let all = attributes.rawSpan
     var offset = 0
     for entry in header.columns {
       let start = offset
       offset += entry.byteCount
-      guard wanted.contains(entry.id) else { continue }
+      guard wanted.contains(entry.id), !done.contains(entry.id) else { continue }
       guard offset <= all.byteCount else {
         throw ByteReader.Malformed("a column", "exceeds the attributes", found: offset)
       }
@@ -110,14 +113,22 @@ final class DecodedBlock: Sendable {
         "the dictionaries", "are larger than possible", found: textByteCount)
     }
     self.timestamps = timestamps
-    eventOrder = Self.eventOrder(timestamps, recordTypes)
+    if let known, done.contains(.timestamp) && done.contains(.recordType) {
+      eventOrder = known.eventOrder
+    } else {
+      eventOrder = Self.eventOrder(timestamps, recordTypes)
+    }
     self.recordTypes = recordTypes
     self.texts = texts
     self.attributeColumns = attributeColumns
     self.secondClock = secondClock
     payloadEncodings = encodings
     payloadLengths = lengths
-    payloadOffsets = try Self.offsets(lengths, header: header)
+    if let known, done.contains(.payloadLength) {
+      payloadOffsets = known.payloadOffsets
+    } else {
+      payloadOffsets = try Self.offsets(lengths, header: header)
+    }
     self.ids = ids
     self.parentIDs = parentIDs
     self.callIDs = callIDs
@@ -132,7 +143,8 @@ final class DecodedBlock: Sendable {
   func decoding(_ wanted: ColumnSet) throws(ByteReader.Malformed) -> DecodedBlock {
     if decoded.isSuperset(of: wanted) { return self }
     return try DecodedBlock(
-      header: header, attributes: attributes, payloads: payloads, wanted: decoded.union(wanted))
+      header: header, attributes: attributes, payloads: payloads, wanted: decoded.union(wanted),
+      known: self)
   }
 
   /// About how much memory it takes, payload frames not counted.
@@ -337,12 +349,40 @@ extension ColumnID {
 
 /// Brings rows, which are in order of arrival, into the order of their timestamps.
 func sortByTime(_ rows: inout [Int32], _ timestamps: [Int64]) {
-  // Most often they are in order already, or nearly.
-  for index in 1..<max(rows.count, 1)
-  where timestamps[Int(rows[index - 1])] > timestamps[Int(rows[index])] {
-    return rows.sort { a, b in
-      let (first, second) = (timestamps[Int(a)], timestamps[Int(b)])
-      return first != second ? first < second : a < b
+  // Most often they are in order already, or but for a few that come late: those are taken out,
+  // sorted, and put back.
+  guard var newest = rows.first.map({ timestamps[Int($0)] }) else { return }
+  var late: [Int32] = []
+  var kept = 0
+  for index in rows.indices {
+    let row = rows[index]
+    let timestamp = timestamps[Int(row)]
+    if timestamp >= newest {
+      newest = timestamp
+      rows[kept] = row
+      kept += 1
+    } else {
+      late.append(row)
+    }
+  }
+  guard !late.isEmpty else { return }
+  late.sort { a, b in
+    let (first, second) = (timestamps[Int(a)], timestamps[Int(b)])
+    return first != second ? first < second : a < b
+  }
+  var place = rows.count
+  while let last = late.last {
+    place -= 1
+    let timestamp = timestamps[Int(last)]
+    // Of equal timestamps the row that arrived first comes first.
+    if kept > 0, case let row = rows[kept - 1],
+      timestamps[Int(row)] > timestamp || timestamps[Int(row)] == timestamp && row > last
+    {
+      rows[place] = row
+      kept -= 1
+    } else {
+      rows[place] = last
+      late.removeLast()
     }
   }
 }

@@ -52,24 +52,22 @@ enum FunctionKey {
 
   /// Takes a key apart; of a malformed one, what can be read.
   static func parts(_ key: RawSpan) -> Parts {
-    var separators: [Int] = []
-    for offset in 0..<key.byteCount where key.byte(at: offset) == separator {
-      separators.append(offset)
-    }
-    guard separators.count >= 2 else { return Parts(name: 0..<key.byteCount) }
+    guard let first = key.firstIndex(of: separator, from: 0),
+      let second = key.firstIndex(of: separator, from: first + 1)
+    else { return Parts(name: 0..<key.byteCount) }
     func range(_ start: Int, _ end: Int) -> Range<Int>? {
       end - start == 1 && key.byte(at: start) == absent ? nil : start..<end
     }
     var arity: UInt32 = 0
     var hasArity = false
-    for offset in (separators[1] + 1)..<key.byteCount {
+    for offset in (second + 1)..<key.byteCount {
       let digit = key.byte(at: offset) &- 0x30
       guard digit < 10, arity < 65_536 else { break }
       arity = arity * 10 + UInt32(digit)
       hasArity = true
     }
     return Parts(
-      module: range(0, separators[0]), name: range(separators[0] + 1, separators[1]),
+      module: range(0, first), name: range(first + 1, second),
       arity: hasArity && arity < 65_535 ? UInt16(arity) : nil)
   }
 

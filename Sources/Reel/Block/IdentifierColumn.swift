@@ -116,18 +116,15 @@ struct IdentifierColumnBuilder {
     output.append(UInt8(width))
     let modes = output.count
     for _ in 0..<width { output.append(0) }
-    for plane in 0..<width {
-      if isSteady(packed, plane: plane, width: width) {
-        output[modes + plane] = 1
-        var previous: UInt8 = 0
-        for offset in stride(from: plane, to: packed.count, by: width) {
-          output.append(packed[offset] &- previous)
-          previous = packed[offset]
-        }
-      } else {
-        for offset in stride(from: plane, to: packed.count, by: width) {
-          output.append(packed[offset])
-        }
+    let planes = output.count
+    output += transposed(packed.rawSpan, columnCount: width)
+    for plane in 0..<width where isSteady(packed, plane: plane, width: width) {
+      output[modes + plane] = 1
+      var previous: UInt8 = 0
+      for place in (planes + plane * count)..<(planes + (plane + 1) * count) {
+        let byte = output[place]
+        output[place] = byte &- previous
+        previous = byte
       }
     }
   }
@@ -248,18 +245,17 @@ struct IdentifierColumn: Sendable {
     guard width > 0, form != .uuid || width == 16 else {
       throw ByteReader.Malformed("an identifier's width", "cannot be", found: width)
     }
-    var packed = [UInt8](repeating: 0, count: width * count)
+    var packed = transposed(planes, columnCount: count)
     for plane in 0..<width {
       let mode = modes.byte(at: plane)
       guard mode <= 1 else {
         throw ByteReader.Malformed("a plane's mode", "is unknown", found: mode)
       }
-      let isDifference = mode == 1
+      guard mode == 1 else { continue }
       var value: UInt8 = 0
-      for row in 0..<count {
-        let byte = planes.byte(at: plane &* count &+ row)
-        value = isDifference ? value &+ byte : byte
-        packed[row &* width &+ plane] = value
+      for place in stride(from: plane, to: packed.count, by: width) {
+        value = value &+ packed[place]
+        packed[place] = value
       }
     }
     let length = form == .raw ? width : form == .hexadecimal ? 2 * width : 36

@@ -11,7 +11,8 @@ struct RecordRenderer {
   private var region = Region(byteCount: 0)
   private var flags: [UInt16] = []
   private var attributes: [[UInt8]] = []
-  private var functions: [FunctionKey.Parts] = []
+  /// Per code of the functions' column, where a row has it.
+  private var functions: [FunctionKey.Parts?] = []
   private var damage: Corruption?
   private var unreadable: [Int] = []
 
@@ -97,15 +98,14 @@ struct RecordRenderer {
   }
 
   private mutating func addFunctions(_ column: TextColumn, to sizes: inout [Int]) {
-    functions = [FunctionKey.Parts()]
-    functions.reserveCapacity(column.count + 1)
-    var lengths = [0]
-    for code in 0..<column.count {
-      let parts = FunctionKey.parts(column.text(code: UInt16(code + 1)))
-      functions.append(parts)
-      lengths.append((parts.module?.count ?? 0) + (parts.name?.count ?? 0))
+    functions = [FunctionKey.Parts?](repeating: nil, count: column.count + 1)
+    functions[0] = FunctionKey.Parts()
+    for index in rows.indices {
+      let code = column.code(Int(rows[index]))
+      let parts = functions[Int(code)] ?? FunctionKey.parts(column.text(code: code))
+      functions[Int(code)] = parts
+      sizes[index] += (parts.module?.count ?? 0) + (parts.name?.count ?? 0)
     }
-    for index in rows.indices { sizes[index] += lengths[Int(column.code(Int(rows[index])))] }
   }
 
   /// The declared attributes of a row as a record holds them.
@@ -199,14 +199,14 @@ struct RecordRenderer {
     }
     for index in rows.indices {
       let code = column.code(Int(rows[index]))
-      if let module = functions[Int(code)].module {
+      if let module = functions[Int(code)]?.module {
         put(column.text(code: code).extracting(module), .module, index)
       }
     }
     end(.module)
     for index in rows.indices {
       let code = column.code(Int(rows[index]))
-      let parts = functions[Int(code)]
+      guard let parts = functions[Int(code)] else { continue }
       if let name = parts.name { put(column.text(code: code).extracting(name), .function, index) }
       if let arity = parts.arity { region.store(arity, at: offsets[index] + 32) }
     }

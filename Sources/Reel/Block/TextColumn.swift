@@ -55,11 +55,10 @@ struct TextColumnBuilder {
       output.append(varint: UInt64(shared))
       output.append(lengthPrefixed: text.extracting(shared..<text.byteCount))
     }
-    for row in rows { output.append(UInt8(truncatingIfNeeded: codes[Int(row)])) }
-    for _ in rows.count..<rowCount { output.append(0) }
+    while rows.count < rowCount { rows.append(0) }
+    output.append(count: rowCount) { UInt8(truncatingIfNeeded: codes[Int(rows[$0])]) }
     if distinct.count > 255 {
-      for row in rows { output.append(UInt8(truncatingIfNeeded: codes[Int(row)] >> 8)) }
-      for _ in rows.count..<rowCount { output.append(0) }
+      output.append(count: rowCount) { UInt8(truncatingIfNeeded: codes[Int(rows[$0])] >> 8) }
     }
   }
 
@@ -95,18 +94,17 @@ struct TextColumn: Sendable {
   init(_ span: RawSpan, count rowCount: Int) throws(ByteReader.Malformed) {
     var reader = ByteReader(span)
     let dictionary = try TextDictionary(
-      reading: &reader, limit: min(rowCount, span.byteCount))
-    count = dictionary.offsets.count - 1
-    longestByteCount = zip(dictionary.offsets, dictionary.offsets.dropFirst())
-      .reduce(0) { max($0, Int($1.1 - $1.0)) }
+      measuring: &reader, limit: min(rowCount, span.byteCount))
+    count = dictionary.count
+    longestByteCount = dictionary.longestByteCount
     self.rowCount = rowCount
     let width = count > 255 ? 2 : 1
     guard reader.remaining == width * rowCount else {
       throw ByteReader.Malformed("a column of codes", "has a wrong length", found: reader.remaining)
     }
     offsetsStart = (2 * rowCount + 3) & ~3
-    textsStart = offsetsStart + 4 * dictionary.offsets.count
-    region = Region(byteCount: textsStart + dictionary.bytes.count)
+    textsStart = offsetsStart + 4 * (count + 1)
+    region = Region(uninitializedByteCount: textsStart + dictionary.byteCount)
     let start = reader.offset
     var largest: UInt16 = 0
     for row in 0..<rowCount {
@@ -118,10 +116,8 @@ struct TextColumn: Sendable {
     guard Int(largest) <= count else {
       throw ByteReader.Malformed("a code", "is outside the dictionary", found: largest)
     }
-    for (index, offset) in dictionary.offsets.enumerated() {
-      region.store(offset, at: offsetsStart + 4 * index)
-    }
-    region.copy(dictionary.bytes.rawSpan, at: textsStart)
+    try dictionary.write(
+      from: span, to: region, offsetsStart: offsetsStart, textsStart: textsStart)
   }
 
   /// The bytes it takes in memory beyond a small constant.
@@ -210,37 +206,67 @@ struct TextColumn: Sendable {
   }
 }
 
-/// A sorted, front-coded dictionary as a block and a posting index have it, texts put together
-/// again.
-struct TextDictionary {
-  /// The texts one after the other.
-  private(set) var bytes: [UInt8] = []
-  /// Where each begins, and the end of the last.
-  private(set) var offsets: [UInt32] = [0]
+/// A sorted, front-coded dictionary: measured first, so that its texts can be put together again
+/// where they are to lie.
+private struct TextDictionary {
+  let count: Int
+  /// Bytes of all texts, and of the longest.
+  let byteCount: Int
+  let longestByteCount: Int
+  /// Where the first entry begins.
+  private let start: Int
 
-  /// Reads the number of texts, at most `limit`, and the texts.
-  init(reading reader: inout ByteReader, limit: Int) throws(ByteReader.Malformed) {
-    let count = try reader.count("a dictionary's length", limit: limit)
-    bytes.reserveCapacity(2 * reader.remaining)
-    offsets.reserveCapacity(count + 1)
+  /// Passes over the number of texts, at most `limit`, and the texts.
+  init(measuring reader: inout ByteReader, limit: Int) throws(ByteReader.Malformed) {
+    count = try reader.count("a dictionary's length", limit: limit)
+    start = reader.offset
+    var previous = 0
+    var total = 0
+    var longest = 0
     for _ in 0..<count {
-      let previous = Int(offsets[max(offsets.count - 2, 0)])
-      let previousLength = offsets.count > 1 ? bytes.count - previous : 0
-      let shared = try reader.count("a shared prefix", limit: previousLength)
+      let shared = try reader.count("a shared prefix", limit: previous)
       let length = try reader.count("a text's length", limit: Limits.dictionaryTextByteCount)
-      let rest = try reader.span(length, "a text")
-      guard
-        offsets.count == 1
-          || isAfter(rest, shared: shared, previous: bytes[previous..<(previous + previousLength)])
-      else { throw ByteReader.Malformed("a dictionary", "is not sorted", found: length) }
+      try reader.skip(length)
       // Shared prefixes let few bytes stand for many: both one text and all of them are bounded.
-      guard shared + length <= Limits.dictionaryTextByteCount,
-        bytes.count + shared + length <= Limits.frameByteCount
-      else { throw ByteReader.Malformed("a text", "is too long", found: shared + length) }
-      for offset in previous..<(previous + shared) { bytes.append(bytes[offset]) }
-      bytes.append(rest)
-      offsets.append(UInt32(bytes.count))
+      previous = shared + length
+      total += previous
+      longest = max(longest, previous)
+      guard previous <= Limits.dictionaryTextByteCount, total <= Limits.frameByteCount else {
+        throw ByteReader.Malformed("a text", "is too long", found: previous)
+      }
     }
+    byteCount = total
+    longestByteCount = longest
+  }
+
+  /// Writes where each text begins and the last ends, and the texts.
+  func write(
+    from span: RawSpan, to region: Region, offsetsStart: Int, textsStart: Int
+  ) throws(ByteReader.Malformed) {
+    var reader = ByteReader(span)
+    try reader.skip(start)
+    var previous = textsStart..<textsStart
+    for index in 0..<count {
+      region.store(UInt32(previous.upperBound - textsStart), at: offsetsStart + 4 * index)
+      let shared = Int(try reader.varint("a shared prefix"))
+      let length = Int(try reader.varint("a text's length"))
+      let rest = try reader.span(length, "a text")
+      let isAfter =
+        index == 0
+        || length > 0
+          && (shared == previous.count
+            || rest.byte(at: 0)
+              > region.integer(at: previous.lowerBound + shared, as: UInt8.self))
+      guard isAfter else {
+        throw ByteReader.Malformed("a dictionary", "is not sorted", found: length)
+      }
+      let place = previous.upperBound
+      region.copyWithin(
+        previous.lowerBound..<(previous.lowerBound + shared), to: place)
+      region.copy(rest, at: place + shared)
+      previous = place..<(place + shared + length)
+    }
+    region.store(UInt32(previous.upperBound - textsStart), at: offsetsStart + 4 * count)
   }
 }
 

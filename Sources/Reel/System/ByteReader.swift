@@ -45,8 +45,22 @@ struct ByteReader: ~Escapable {
   }
 
   /// Reads a varint (LEB128, at most ten bytes).
+  @inline(__always)
   @_lifetime(self: copy self)
   mutating func varint(_ field: StaticString) throws(Malformed) -> UInt64 {
+    if offset < bytes.byteCount {
+      // Most have one byte.
+      let byte = bytes.byte(at: offset)
+      if byte < 0x80 {
+        offset &+= 1
+        return UInt64(byte)
+      }
+    }
+    return try longVarint(field)
+  }
+
+  @_lifetime(self: copy self)
+  private mutating func longVarint(_ field: StaticString) throws(Malformed) -> UInt64 {
     var value: UInt64 = 0
     var shift: UInt64 = 0
     while true {
@@ -73,6 +87,7 @@ struct ByteReader: ~Escapable {
   }
 
   /// Reads a varint that counts something and must not exceed `limit`.
+  @inline(__always)
   @_lifetime(self: copy self)
   mutating func count(_ field: StaticString, limit: Int) throws(Malformed) -> Int {
     let value = try varint(field)

@@ -84,6 +84,15 @@ final class Region: @unchecked Sendable {
     }
   }
 
+  /// Copies the bytes of `range` to `offset` behind it.
+  func copyWithin(_ range: Range<Int>, to offset: Int) {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= offset && range.count <= byteCount - offset,
+      "copy outside region")
+    // Safe: both ranges lie inside the allocation, as just checked, and do not overlap.
+    unsafe (base + offset).copyMemory(from: base + range.lowerBound, byteCount: range.count)
+  }
+
   /// Asks the processor to bring bytes from `offset` on near, at most 512 of them.
   @inline(__always)
   func prefetch(at offset: Int, byteCount: Int) {
@@ -127,6 +136,24 @@ extension RawSpan {
     unsafe withUnsafeBytes { unsafe [UInt8]($0) }
   }
 
+  /// The first offset from `start` on that has `byte`; O(n), eight at a time.
+  func firstIndex(of byte: UInt8, from start: Int) -> Int? {
+    let lanes = UInt64(byte) &* 0x0101_0101_0101_0101
+    var offset = start
+    while offset &+ 8 <= byteCount {
+      let difference = integer(at: offset, as: UInt64.self) ^ lanes
+      // As in `lastIndex(of:before:)`; the lowest lane found is never one in error.
+      let zeros = (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080
+      if zeros != 0 { return offset &+ zeros.trailingZeroBitCount / 8 }
+      offset &+= 8
+    }
+    while offset < byteCount {
+      if self.byte(at: offset) == byte { return offset }
+      offset &+= 1
+    }
+    return nil
+  }
+
   /// The last offset below `end` that has `byte`; O(n), eight at a time.
   func lastIndex(of byte: UInt8, before end: Int) -> Int? {
     let lanes = UInt64(byte) &* 0x0101_0101_0101_0101
@@ -162,7 +189,96 @@ extension RawSpan {
   }
 }
 
+/// The matrix of bytes with `columnCount` columns whose rows lie one after the other in `bytes`,
+/// with rows and columns exchanged.
+///
+/// Eight by eight bytes at a time: in three steps, blocks of 4, 2 and 1 change places across the
+/// diagonal (Warren, Hacker's Delight, 7-3, for bits).
+func transposed(_ bytes: RawSpan, columnCount: Int) -> [UInt8] {
+  let rowCount = columnCount == 0 ? 0 : bytes.byteCount / columnCount
+  precondition(rowCount * columnCount == bytes.byteCount, "not a matrix")
+  // Safe: every offset is a product of a row and a column inside the matrix, of `bytes` or of the
+  // array, which are equally long; the words of eight bytes are loaded and stored only where eight
+  // more rows and columns are left. All bytes are initialized.
+  return unsafe [UInt8](unsafeUninitializedCapacity: bytes.byteCount) { output, count in
+    count = bytes.byteCount
+    guard let target = UnsafeMutableRawPointer(output.baseAddress) else { return }
+    unsafe bytes.withUnsafeBytes { input in
+      guard let source = input.baseAddress else { return }
+      let wholeRows = rowCount & ~7
+      let wholeColumns = columnCount & ~7
+      for row in stride(from: 0, to: wholeRows, by: 8) {
+        for column in stride(from: 0, to: wholeColumns, by: 8) {
+          unsafe transposeTile(
+            source + (row &* columnCount &+ column), columnCount,
+            target + (column &* rowCount &+ row), rowCount)
+        }
+      }
+      for row in 0..<rowCount {
+        for column in (row < wholeRows ? wholeColumns : 0)..<columnCount {
+          unsafe (target + (column &* rowCount &+ row)).storeBytes(
+            of: (source + (row &* columnCount &+ column)).load(as: UInt8.self), as: UInt8.self)
+        }
+      }
+    }
+  }
+}
+
+/// Transposes eight by eight bytes, of rows that begin `sourceStride` bytes apart.
+@inline(__always)
+private func transposeTile(
+  _ source: UnsafeRawPointer, _ sourceStride: Int, _ target: UnsafeMutableRawPointer,
+  _ targetStride: Int
+) {
+  func row(_ index: Int) -> UInt64 {
+    unsafe UInt64(
+      littleEndian: source.loadUnaligned(fromByteOffset: index &* sourceStride, as: UInt64.self))
+  }
+  func exchange(_ a: inout UInt64, _ b: inout UInt64, _ shift: UInt64, _ mask: UInt64) {
+    let moved = (a >> shift ^ b) & mask
+    b ^= moved
+    a ^= moved << shift
+  }
+  var (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3))
+  var (r4, r5, r6, r7) = (row(4), row(5), row(6), row(7))
+  exchange(&r0, &r4, 32, 0x0000_0000_FFFF_FFFF)
+  exchange(&r1, &r5, 32, 0x0000_0000_FFFF_FFFF)
+  exchange(&r2, &r6, 32, 0x0000_0000_FFFF_FFFF)
+  exchange(&r3, &r7, 32, 0x0000_0000_FFFF_FFFF)
+  exchange(&r0, &r2, 16, 0x0000_FFFF_0000_FFFF)
+  exchange(&r1, &r3, 16, 0x0000_FFFF_0000_FFFF)
+  exchange(&r4, &r6, 16, 0x0000_FFFF_0000_FFFF)
+  exchange(&r5, &r7, 16, 0x0000_FFFF_0000_FFFF)
+  exchange(&r0, &r1, 8, 0x00FF_00FF_00FF_00FF)
+  exchange(&r2, &r3, 8, 0x00FF_00FF_00FF_00FF)
+  exchange(&r4, &r5, 8, 0x00FF_00FF_00FF_00FF)
+  exchange(&r6, &r7, 8, 0x00FF_00FF_00FF_00FF)
+  func store(_ value: UInt64, _ index: Int) {
+    unsafe target.storeBytes(
+      of: value.littleEndian, toByteOffset: index &* targetStride, as: UInt64.self)
+  }
+  store(r0, 0)
+  store(r1, 1)
+  store(r2, 2)
+  store(r3, 3)
+  store(r4, 4)
+  store(r5, 5)
+  store(r6, 6)
+  store(r7, 7)
+}
+
 extension Array where Element == UInt8 {
+  /// Appends `count` bytes, each from `byte`.
+  @inline(__always)
+  mutating func append(count: Int, _ byte: (Int) -> UInt8) {
+    // Safe: exactly the capacity that was asked for is initialized.
+    unsafe append(
+      contentsOf: [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+        for index in 0..<count { unsafe buffer[index] = byte(index) }
+        filled = count
+      })
+  }
+
   /// The array's bytes.
   var rawSpan: RawSpan {
     @_lifetime(borrow self)
