@@ -1,0 +1,58 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+import Reel
+import Workload
+
+/// This program once more, as a process of its own that makes its events as it goes.
+enum Child {
+  enum Task: String {
+    /// Stores events and is killed with all of them stored.
+    case fillAndDie = "fill-and-die"
+  }
+
+  /// Runs a child on `count` events to its end.
+  /// - Returns: Its standard output, and whether it ended by itself and without a failure.
+  static func start(
+    _ task: Task, _ store: String, path: String, count: Int
+  ) throws -> (output: String, isSuccess: Bool) {
+    let command = CommandLine.arguments[0]
+    let line = "exec '\(command)' child \(task.rawValue) '\(store)' '\(path)' \(count)"
+    guard let pipe = popen(line, "r") else { throw StoreError(message: "cannot start a child") }
+    var output: [UInt8] = []
+    while case let byte = getc(pipe), byte != EOF { output.append(UInt8(truncatingIfNeeded: byte)) }
+    let status = pclose(pipe)
+    return (String(decoding: output, as: UTF8.self), status == 0)
+  }
+
+  /// What the child does.
+  static func run(_ arguments: [String]) throws {
+    guard arguments.count == 4, let task = Task(rawValue: arguments[0]) else {
+      throw StoreError(message: "this is for SideBySide itself")
+    }
+    let count = try Arguments.number(arguments[3])
+    guard let store = store(named: arguments[1]) else {
+      throw StoreError(message: "no store is called \(arguments[1])")
+    }
+    switch task {
+    case .fillAndDie: try fillAndDie(store, path: arguments[2], count: count)
+    }
+  }
+
+  private static func fillAndDie<S: Store>(_: S.Type, path: String, count: Int) throws {
+    var store = try S(path: path)
+    try fill(&store, count: count)
+    kill(getpid(), SIGKILL)
+  }
+
+  /// Appends `count` generated events one by one.
+  private static func fill<S: Store>(_ store: inout S, count: Int) throws {
+    var trace = try Trace(.generated(seed: 2))
+    for _ in 0..<count {
+      guard let event = try trace.next() else { return }
+      try store.append(event)
+    }
+  }
+}
