@@ -30,6 +30,9 @@ struct SideBySide {
         report("  \(store.name)")
         try measure(store, bench, &results)
       }
+      guard arguments.stores.contains(where: { $0 == ReelStore.self }) else { continue }
+      report("  Reel alone")
+      try measureReelAlone(bench, &results)
     }
     print(Report(arguments, bench, results).markdown())
   }
@@ -47,7 +50,14 @@ struct SideBySide {
       if groups.contains(.cache) { try queries.measureSmallCache(&results) }
     }
     if groups.contains(.batches) { try Ingest.measureBatches(S.self, bench, &results) }
+    if groups.contains(.durable) { try DurableWrites.measure(S.self, bench, &results) }
     if groups.contains(.kill) { try Opening.measureAfterKill(S.self, bench, &results) }
+  }
+
+  private static func measureReelAlone(_ bench: Workbench, _ results: inout Results) throws {
+    let groups = bench.groups
+    if groups.contains(.durable) { try DurableWrites.measureWriters(bench, &results) }
+    if groups.contains(.latency) { try AppendTimes.measure(bench, &results) }
   }
 
   /// Progress on standard error.

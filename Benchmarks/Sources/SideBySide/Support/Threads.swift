@@ -66,3 +66,12 @@ private final class Failure: Sendable {
 
 /// The processors this process may run on.
 var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+/// A result that a thread leaves for another that waits for its end.
+final class Shared<Value: Sendable>: Sendable {
+  private let stored = Mutex<Value?>(nil)
+
+  var value: Value? { stored.withLock { $0 } }
+
+  func set(_ value: Value) { stored.withLock { $0 = value } }
+}
