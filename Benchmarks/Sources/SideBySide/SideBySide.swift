@@ -29,11 +29,13 @@ struct SideBySide {
       for store in arguments.stores {
         report("  \(store.name)")
         try measure(store, bench, &results)
+        if round == 1 { try measureOnce(store, bench, &results) }
       }
       guard arguments.stores.contains(where: { $0 == ReelStore.self }) else { continue }
-      report("  Reel alone")
+      report("  Reel alone, and the machine")
       try measureReelAlone(bench, &results)
     }
+    results.compareReplay()
     print(Report(arguments, bench, results).markdown())
   }
 
@@ -58,6 +60,16 @@ struct SideBySide {
     let groups = bench.groups
     if groups.contains(.durable) { try DurableWrites.measureWriters(bench, &results) }
     if groups.contains(.latency) { try AppendTimes.measure(bench, &results) }
+    if groups.contains(.threads) { try AppendingThreads.measure(bench, &results) }
+    if groups.contains(.limits) { try Limits.measure(bench, &results) }
+  }
+
+  /// What takes long and varies little: in the first round alone.
+  private static func measureOnce<S: Store>(
+    _: S.Type, _ bench: Workbench, _ results: inout Results
+  ) throws {
+    if bench.groups.contains(.memory) { try Memory.measure(S.self, bench, &results) }
+    if bench.groups.contains(.drop) { try Drop.measure(S.self, bench, &results) }
   }
 
   /// Progress on standard error.

@@ -11,7 +11,12 @@ enum Child {
   enum Task: String {
     /// Stores events and is killed with all of them stored.
     case fillAndDie = "fill-and-die"
+    /// Stores events, or only makes them, and prints the peak of its memory in bytes.
+    case tellMemory = "tell-memory"
   }
+
+  /// Stands for the name of a store where events are made and not stored.
+  static let noStore = "none"
 
   /// Runs a child on `count` events to its end.
   /// - Returns: Its standard output, and whether it ended by itself and without a failure.
@@ -33,11 +38,13 @@ enum Child {
       throw StoreError(message: "this is for SideBySide itself")
     }
     let count = try Arguments.number(arguments[3])
-    guard let store = store(named: arguments[1]) else {
+    let store = store(named: arguments[1])
+    guard store != nil || arguments[1] == noStore else {
       throw StoreError(message: "no store is called \(arguments[1])")
     }
     switch task {
-    case .fillAndDie: try fillAndDie(store, path: arguments[2], count: count)
+    case .fillAndDie: if let store { try fillAndDie(store, path: arguments[2], count: count) }
+    case .tellMemory: try tellMemory(store, path: arguments[2], count: count)
     }
   }
 
@@ -45,6 +52,24 @@ enum Child {
     var store = try S(path: path)
     try fill(&store, count: count)
     kill(getpid(), SIGKILL)
+  }
+
+  private static func tellMemory(
+    _ store: (any Store.Type)?, path: String, count: Int
+  ) throws {
+    if let store {
+      try fillAndClose(store, path: path, count: count)
+    } else {
+      var trace = try Trace(.generated(seed: 2))
+      for _ in 0..<count { _ = try trace.next() }
+    }
+    print(Memory.residentBytes(.peak) ?? 0, terminator: "")
+  }
+
+  private static func fillAndClose<S: Store>(_: S.Type, path: String, count: Int) throws {
+    var store = try S(path: path)
+    try fill(&store, count: count)
+    try store.close()
   }
 
   /// Appends `count` generated events one by one.

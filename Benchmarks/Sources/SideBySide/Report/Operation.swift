@@ -85,12 +85,13 @@ enum Target {
 /// A figure with three significant digits.
 func rounded(_ value: Double) -> String {
   switch value {
+  case 1_000_000_000...: trimmed(Double(Int(value / 10_000_000)) / 100) + "G"
   case 1_000_000...: trimmed(Double(Int(value / 10_000)) / 100) + "M"
   case 1000...: trimmed(Double(Int(value / 100)) / 10) + "k"
   case 100...: "\(Int(value.rounded()))"
   case 10...: trimmed(Double(Int(value * 10 + 0.5)) / 10)
   case ..<0: "-" + rounded(-value)
-  case 0.00001..<0.1: trimmed(Double(Int(value * 100_000 + 0.5)) / 100_000)
+  case 0.0001..<0.1: trimmed(Double(Int(value * 10_000 + 0.5)) / 10_000)
   default: trimmed(Double(Int(value * 100 + 0.5)) / 100)
   }
 }

@@ -40,4 +40,14 @@ struct Results {
         message: "\(question): \(store) answers \(fold), \(first.store) \(first.fold)")
     }
   }
+
+  /// Adds how near Reel's replay comes to the mere decompression of the same events.
+  mutating func compareReplay() {
+    guard let replay = operations.median(ReelStore.name, .replay),
+      let limit = tables[.limits]?.median(Limits.decompression, Limits.eventRate)
+    else { return }
+    add(
+      .limits, "replay by Reel to " + Limits.decompression, "ratio", replay / limit,
+      target: .atLeast(0.7))
+  }
 }

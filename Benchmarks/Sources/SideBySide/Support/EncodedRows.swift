@@ -34,12 +34,29 @@ final class EncodedRows: Sendable {
 struct PlainMemory {
   private let start: UnsafeMutableRawPointer
   private let byteCount: Int
+  private let isMapped: Bool
   private var offset = 0
 
   /// Takes memory from the heap.
   init(byteCount: Int) {
     start = .allocate(byteCount: byteCount, alignment: 4096)
     self.byteCount = byteCount
+    isMapped = false
+    memset(start, 1, byteCount)
+  }
+
+  /// Maps a new file.
+  init(path: String, byteCount: Int) throws {
+    let file = open(path, O_RDWR | O_CREAT, 0o644)
+    guard file >= 0 else { throw StoreError(message: "cannot make \(path)") }
+    defer { close(file) }
+    guard ftruncate(file, off_t(byteCount)) == 0,
+      let mapped = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0),
+      mapped != MAP_FAILED
+    else { throw StoreError(message: "cannot map \(path)") }
+    start = mapped
+    self.byteCount = byteCount
+    isMapped = true
     memset(start, 1, byteCount)
   }
 
@@ -53,5 +70,7 @@ struct PlainMemory {
     offset += range.count
   }
 
-  func free() { start.deallocate() }
+  func free() {
+    if isMapped { munmap(start, byteCount) } else { start.deallocate() }
+  }
 }

@@ -1,0 +1,53 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The peak memory of a process that makes events and stores them, beyond that of one which only
+/// makes them.
+enum Memory {
+  static func measure<S: Store>(_: S.Type, _ bench: Workbench, _ results: inout Results) throws {
+    guard residentBytes(.peak) != nil else { return }
+    let count = max(1, bench.events.count / S.singleAppendDivisor)
+    let caller = try peak(Child.noStore, count: count)
+    let one = try peak(S.name, count: count) - caller
+    results.operations.add(S.name, .memory, one)
+    let isShare = S.singleAppendDivisor > 1
+    let row = isShare ? "\(S.name), 1 event in \(S.singleAppendDivisor)" : S.name
+    results.add(.memory, row, "all events (MB)", one)
+    guard S.self == ReelStore.self else { return }
+    let ten = try peak(S.name, count: 10 * count) - caller
+    results.add(.memory, row, "ten times as many (MB)", ten, target: .atMost(64))
+  }
+
+  /// The peak memory of a child, in megabytes.
+  private static func peak(_ store: String, count: Int) throws -> Double {
+    let folder = try TemporaryFolder("memory")
+    defer { folder.remove() }
+    let child = try Child.start(.tellMemory, store, path: folder.path, count: count)
+    guard child.isSuccess, let bytes = Int(child.output) else {
+      throw StoreError(message: "a child that was to tell its memory failed")
+    }
+    return Double(bytes) / 1e6
+  }
+
+  enum Extent: String {
+    case peak = "VmHWM:"
+    case now = "VmRSS:"
+  }
+
+  /// The memory of this process that is in the machine, mapped files included; nothing where the
+  /// system does not tell.
+  static func residentBytes(_ extent: Extent) -> Int? {
+    guard let file = fopen("/proc/self/status", "r") else { return nil }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    while fgets(&line, 256, file) != nil {
+      let bytes = line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:))
+      let words = String(decoding: bytes, as: UTF8.self).split { $0 == " " || $0 == "\t" }
+      if words.count > 1, words[0] == extent.rawValue { return Int(words[1]).map { $0 << 10 } }
+    }
+    return nil
+  }
+}
