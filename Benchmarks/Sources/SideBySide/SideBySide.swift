@@ -21,6 +21,9 @@ struct SideBySide {
 
   private static func run(_ arguments: [String]) throws {
     if arguments.first == "child" { return try Child.run(Array(arguments.dropFirst())) }
+    if arguments.first == "growth" {
+      return print(try Growth.run(arguments.dropFirst().map(Arguments.number)))
+    }
     let arguments = try Arguments(arguments)
     let bench = try Workbench(arguments.source, count: arguments.count, groups: arguments.groups)
     var results = Results()
@@ -45,11 +48,14 @@ struct SideBySide {
     let groups = bench.groups
     let folder = try TemporaryFolder(S.name)
     defer { folder.remove() }
-    if !groups.isDisjoint(with: [.ingest, .queries, .cache]) {
+    if !groups.isDisjoint(with: [.ingest, .queries, .cache, .columns]) {
       try Ingest.measure(S.self, bench, folder, &results)
       let queries = Queries(S.self, bench, folder)
       if groups.contains(.queries) { try queries.measure(&results) }
       if groups.contains(.cache) { try queries.measureSmallCache(&results) }
+      if groups.contains(.columns), S.self == ReelStore.self {
+        try ColumnSizes.measure(folder, bench, &results)
+      }
     }
     if groups.contains(.batches) { try Ingest.measureBatches(S.self, bench, &results) }
     if groups.contains(.durable) { try DurableWrites.measure(S.self, bench, &results) }

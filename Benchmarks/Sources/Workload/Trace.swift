@@ -2,8 +2,8 @@ public import Reel
 
 /// Where the events of a measurement come from.
 public enum TraceSource: Sendable {
-  /// Made by ``Generator`` from a seed: without end.
-  case generated(seed: UInt64)
+  /// Made by ``Generator`` from a seed, later than a moment if one is given: without end.
+  case generated(seed: UInt64, after: Int64? = nil)
 }
 
 /// The events of a source one after the other, without holding them.
@@ -13,7 +13,7 @@ public struct Trace {
   /// Opens a source at its first event.
   public init(_ source: TraceSource) throws {
     switch source {
-    case .generated(let seed): generator = Generator(seed: seed)
+    case .generated(let seed, let moment): generator = Generator(seed: seed, after: moment)
     }
   }
 
