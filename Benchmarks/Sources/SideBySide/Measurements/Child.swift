@@ -6,7 +6,7 @@
 import Reel
 import Workload
 
-/// This program once more, as a process of its own that makes its events as it goes.
+/// This program once more, as a process of its own that makes or reads its events as it goes.
 enum Child {
   enum Task: String {
     /// Stores events and is killed with all of them stored.
@@ -20,16 +20,16 @@ enum Child {
   /// Stands for the name of a store where events are made and not stored.
   static let noStore = "none"
 
-  /// Runs a child on `count` events, later than `after` if that is given, to its end.
+  /// Runs a child on `count` events of a source to its end.
   ///
   /// - Returns: Its standard output, and whether it ended by itself and without a failure.
   /// - Throws: `StoreError` when it cannot be started.
   static func start(
-    _ task: Task, _ store: String, path: String, count: Int, after: Int64? = nil
+    _ task: Task, _ store: String, path: String, count: Int, source: TraceSource
   ) throws -> (output: String, isSuccess: Bool) {
     let command = CommandLine.arguments[0]
-    let beginning = after.map { " \($0)" } ?? ""
-    let line = "exec '\(command)' child \(task.rawValue) '\(store)' '\(path)' \(count)\(beginning)"
+    let words = [command, "child", task.rawValue, store, path, String(count), source.argument]
+    let line = "exec " + words.map { "'\($0)'" }.joined(separator: " ")
     guard let pipe = popen(line, "r") else { throw StoreError(message: "cannot start a child") }
     var output: [UInt8] = []
     while case let byte = getc(pipe), byte != EOF { output.append(UInt8(truncatingIfNeeded: byte)) }
@@ -39,13 +39,14 @@ enum Child {
 
   /// What the child does.
   static func run(_ arguments: [String]) throws {
-    guard arguments.count >= 4, let task = Task(rawValue: arguments[0]) else {
+    guard arguments.count == 5, let task = Task(rawValue: arguments[0]),
+      let source = TraceSource(argument: arguments[4])
+    else {
       throw StoreError(message: "this is for SideBySide itself")
     }
     let count = try Arguments.number(arguments[3])
     let path = arguments[2]
-    var trace = try Trace(
-      .generated(seed: 2, after: arguments.count > 4 ? Int64(arguments[4]) : nil))
+    var trace = try Trace(source)
     let store = store(named: arguments[1])
     guard store != nil || arguments[1] == noStore else {
       throw StoreError(message: "no store is called \(arguments[1])")
@@ -84,13 +85,22 @@ enum Child {
     try store.close()
   }
 
-  /// Appends `count` events one by one.
+  /// Appends `count` events one by one, or in batches of 1,000 where that would take too long.
   private static func fill<S: Store>(
     _ store: inout S, _ trace: inout Trace, _ count: Int
   ) throws {
+    var batch: [Event] = []
     for _ in 0..<count {
-      guard let event = try trace.next() else { return }
-      try store.append(event)
+      guard let event = try trace.next() else { break }
+      if S.singleAppendDivisor == 1 {
+        try store.append(event)
+      } else {
+        batch.append(event)
+        guard batch.count == 1000 else { continue }
+        try store.append(batch: batch)
+        batch.removeAll(keepingCapacity: true)
+      }
     }
+    if !batch.isEmpty { try store.append(batch: batch) }
   }
 }

@@ -114,7 +114,8 @@ struct Growth {
       try store.events(of: $0.function ?? Function(), limit: 1000)
     }
     try store.close()
-    let child = try Child.start(.tellQueryMemory, ReelStore.name, path: folder.path, count: 100)
+    let child = try Child.start(
+      .tellQueryMemory, ReelStore.name, path: folder.path, count: 100, source: .generated(seed: 2))
     guard child.isSuccess, let bytes = Int(child.output) else {
       throw StoreError(message: "a child that was to tell its memory failed")
     }
@@ -171,7 +172,8 @@ struct Growth {
       throw StoreError(message: "cannot copy \(folder.path)")
     }
     let child = try Child.start(
-      .fillAndDie, ReelStore.name, path: copy.path, count: Self.chunkCount, after: newest)
+      .fillAndDie, ReelStore.name, path: copy.path, count: Self.chunkCount,
+      source: .generated(seed: 2, after: newest))
     guard !child.isSuccess else { throw StoreError(message: "the child was to be killed") }
     let start = nanoseconds()
     var store = try ReelStore(path: copy.path)

@@ -3,29 +3,32 @@
 #else
   import Darwin
 #endif
+import Workload
 
 /// The peak memory of a process that makes events and stores them, beyond that of one which only
 /// makes them.
 enum Memory {
   static func measure<S: Store>(_: S.Type, _ bench: Workbench, _ results: inout Results) throws {
     guard residentBytes(.peak) != nil else { return }
-    let count = max(1, bench.events.count / S.singleAppendDivisor)
-    let caller = try peak(Child.noStore, count: count)
-    let one = try peak(S.name, count: count) - caller
+    let count = bench.events.count
+    let caller = try peak(Child.noStore, count, bench.source)
+    let one = try peak(S.name, count, bench.source) - caller
     results.operations.add(S.name, .memory, one)
-    let isShare = S.singleAppendDivisor > 1
-    let row = isShare ? "\(S.name), 1 event in \(S.singleAppendDivisor)" : S.name
-    results.add(.memory, row, "all events (MB)", one)
-    guard S.self == ReelStore.self else { return }
-    let ten = try peak(S.name, count: 10 * count) - caller
-    results.add(.memory, row, "ten times as many (MB)", ten, target: .atMost(64))
+    results.add(.memory, S.name, "all events (MB)", one)
+    // A recording in a file ends; generated events do not.
+    guard S.self == ReelStore.self, case .generated = bench.source else { return }
+    let ten = try peak(S.name, 10 * count, bench.source) - caller
+    results.add(.memory, S.name, "ten times as many (MB)", ten, target: .atMost(64))
   }
 
   /// The peak memory of a child, in megabytes.
-  private static func peak(_ store: String, count: Int) throws -> Double {
+  private static func peak(
+    _ store: String, _ count: Int, _ source: TraceSource
+  ) throws -> Double {
     let folder = try TemporaryFolder("memory")
     defer { folder.remove() }
-    let child = try Child.start(.tellMemory, store, path: folder.path, count: count)
+    let child = try Child.start(
+      .tellMemory, store, path: folder.path, count: count, source: source)
     guard child.isSuccess, let bytes = Int(child.output) else {
       throw StoreError(message: "a child that was to tell its memory failed")
     }

@@ -1,16 +1,13 @@
 /// Opening after the writer was killed.
 enum Opening {
-  /// The events of a store for which all would take too long.
-  static let slowCount = 200_000
-
   static func measureAfterKill<S: Store>(
     _: S.Type, _ bench: Workbench, _ results: inout Results
   ) throws {
     let folder = try TemporaryFolder(S.name + "-killed")
     defer { folder.remove() }
-    let all = bench.events.count
-    let count = S.singleAppendDivisor > 1 ? min(all, slowCount) : all
-    let child = try Child.start(.fillAndDie, S.name, path: folder.path, count: count)
+    let count = bench.events.count
+    let child = try Child.start(
+      .fillAndDie, S.name, path: folder.path, count: count, source: bench.source)
     guard !child.isSuccess else { throw StoreError(message: "the child was to be killed") }
     let start = nanoseconds()
     var store = try S(path: folder.path)

@@ -87,7 +87,8 @@ func rounded(_ value: Double) -> String {
   switch value {
   case 1_000_000_000...: trimmed(Double(Int(value / 10_000_000)) / 100) + "G"
   case 1_000_000...: trimmed(Double(Int(value / 10_000)) / 100) + "M"
-  case 1000...: trimmed(Double(Int(value / 100)) / 10) + "k"
+  case 10_000...: trimmed(Double(Int(value / 100)) / 10) + "k"
+  case 1000...: trimmed(Double(Int(value / 10)) / 100) + "k"
   case 100...: "\(Int(value.rounded()))"
   case 10...: trimmed(Double(Int(value * 10 + 0.5)) / 10)
   case ..<0: "-" + rounded(-value)

@@ -1,3 +1,5 @@
+import Workload
+
 /// All results as Markdown: the comparison first.
 struct Report {
   private let arguments: Arguments
@@ -16,12 +18,19 @@ struct Report {
     for section in Results.Section.allCases {
       if let table = results.tables[section] { parts.append(table.markdown()) }
     }
+    parts.append(Notes.markdown(arguments))
     return parts.joined(separator: "\n\n")
   }
 
+  /// What was measured on.
   private var summary: String {
     let rounds = arguments.rounds
     let medians = rounds == 1 ? "one round" : "medians of \(rounds) rounds, the spread in brackets"
-    return "\(bench.events.count) generated events, \(medians)."
+    let origin =
+      switch arguments.source {
+      case .generated: "generated events"
+      case .recording(let path): "events of \(path.split(separator: "/").last ?? "")"
+      }
+    return "\(bench.events.count) \(origin), \(medians)."
   }
 }

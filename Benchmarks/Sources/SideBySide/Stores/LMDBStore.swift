@@ -7,7 +7,11 @@ import Reel
 /// neither flag: each commit writes its pages and syncs.
 struct LMDBStore: Store {
   static let name = "LMDB"
-  static let version = String(cString: mdb_version(nil, nil, nil))
+  static var version: String {
+    var (major, minor, patch): (Int32, Int32, Int32) = (0, 0, 0)
+    mdb_version(&major, &minor, &patch)
+    return "\(major).\(minor).\(patch)"
+  }
   static let hasCache = false
   let environment: OpaquePointer
   private(set) var rows: MDB_dbi = 0

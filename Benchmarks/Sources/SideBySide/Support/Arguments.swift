@@ -1,6 +1,6 @@
 import Workload
 
-/// What the command line asks for: `EVENTS ROUNDS [STORES [GROUPS]]`, the lists with
+/// What the command line asks for: `EVENTS ROUNDS [STORES [GROUPS [RECORDING]]]`, the lists with
 /// commas or `all`.
 struct Arguments {
   var count = 200_000
@@ -30,6 +30,7 @@ struct Arguments {
           return group
         })
     }
+    if arguments.count > 4 { source = .recording(path: arguments[4]) }
   }
 
   static func number(_ text: String) throws -> Int {
