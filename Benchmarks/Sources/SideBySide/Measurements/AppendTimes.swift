@@ -33,6 +33,8 @@ enum AppendTimes {
   private struct Times: Sendable {
     var append: [Int64] = []
     var copy: [Int64] = []
+    /// Events a second of the whole loop.
+    var rate = 0.0
 
     init(capacity: Int) {
       append.reserveCapacity(capacity)
@@ -40,6 +42,7 @@ enum AppendTimes {
     }
 
     func add(to results: inout Results, suffix: String) {
+      results.add(.appendTimes, "append, \(suffix)", "events/s of the loop", rate)
       for (name, times) in [("append", append), ("control: copy of as many bytes", copy)] {
         let percentiles = Percentiles(times)
         let row = "\(name), \(suffix)"
@@ -87,6 +90,7 @@ enum AppendTimes {
         times.copy.append(after - between)
       }
     }
+    times.rate = Double(count) / Double(nanoseconds() - start) * 1e9
     try recorder.close()
     copies.free()
     return times

@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 import Reel
 import Synchronization
 
@@ -14,6 +19,8 @@ enum DurableWrites {
       defer { folder.remove() }
       var configuration = StoreConfiguration()
       configuration.isDurable = true
+      // What earlier measurements left to be written must not go to the disk now.
+      sync()
       var store = try S(path: folder.path, configuration: configuration)
       results.operations.add(
         S.name, operation, try rate(&store, bench.events, batch: size, limit: limit))
@@ -53,6 +60,7 @@ enum DurableWrites {
     configuration.durability = .disk
     let recorder = try Recorder(path: folder.path, configuration: configuration)
     let stored = Mutex(0)
+    sync()
     let start = nanoseconds()
     try onThreads(count) { index in
       var next = index

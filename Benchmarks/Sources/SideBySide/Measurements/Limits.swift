@@ -117,6 +117,7 @@ enum Limits {
     let pages = 256
     for index in 0..<pages { try write(page, file, index) }
     fsync(file)
+    sync()
     var times: [Int64] = []
     for index in 0..<pages {
       let start = nanoseconds()

@@ -31,6 +31,10 @@ enum Notes {
       stored in batches of 1,000, also before the kill and for its memory.
     """,
     """
+    LMDB keeps the number of rows that a key has, so a count by function is one look at each function;
+      the others count.
+    """,
+    """
     Durable writes: at most 2,000 appends of one event, 500 batches of 100, 100 batches of 1,000, or
       three seconds. Eight writers each wait for their own event.
     """,
