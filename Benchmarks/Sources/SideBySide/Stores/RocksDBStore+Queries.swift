@@ -63,21 +63,56 @@ extension RocksDBStore {
     try events(families.functions, EventKeys.key(function), limit: limit)
   }
 
-  /// The rows that an index has for a key.
+  /// The rows that an index has for a key, fetched by many keys at once, which RocksDB does faster
+  /// than one by one.
   private func events(_ family: OpaquePointer?, _ text: [UInt8], limit: Int) throws -> Fold {
     var fold = Fold()
     let iterator = RocksDBIterator(database, reading, family)
     defer { iterator.close() }
     let prefix = text + [0]
+    var places: [UInt8] = []
     iterator.seek(prefix)
-    while fold.count < limit, iterator.isValid {
+    while fold.count + places.count / Self.placeByteCount < limit, iterator.isValid {
       let key = iterator.key
       guard key.starts(with: prefix) else { break }
-      try add(Array(key.dropFirst(prefix.count)), to: &fold)
+      places.append(contentsOf: key.dropFirst(prefix.count))
+      if places.count == Self.groupCount * Self.placeByteCount {
+        try addRows(at: places, to: &fold)
+        places.removeAll(keepingCapacity: true)
+      }
       iterator.next()
     }
     try iterator.check()
+    try addRows(at: places, to: &fold)
     return fold
+  }
+
+  private static let placeByteCount = 16
+  private static let groupCount = 100
+
+  /// Adds the rows at some places, one after the other in `places` and ascending.
+  private func addRows(at places: [UInt8], to fold: inout Fold) throws {
+    let count = places.count / Self.placeByteCount
+    let lengths = [Int](repeating: Self.placeByteCount, count: count)
+    var rows = [OpaquePointer?](repeating: nil, count: count)
+    var messages = [UnsafeMutablePointer<CChar>?](repeating: nil, count: count)
+    places.withUnsafeBytes { places in
+      let keys = (0..<count).map { index in
+        places.baseAddress.map {
+          ($0 + index * Self.placeByteCount).assumingMemoryBound(to: CChar.self)
+        }
+      }
+      rocksdb_batched_multi_get_cf(
+        database, reading, families.rows, count, keys, lengths, &rows, &messages, true)
+    }
+    defer { for row in rows { if let row { rocksdb_pinnableslice_destroy(row) } } }
+    for message in messages { try Self.check(message) }
+    for row in rows {
+      guard let row else { throw StoreError(message: "RocksDB: a row is missing") }
+      var byteCount = 0
+      let bytes = rocksdb_pinnableslice_value(row, &byteCount)
+      EventRow.add(UnsafeRawBufferPointer(start: bytes, count: byteCount), to: &fold)
+    }
   }
 
   func replay() throws -> Fold { try range(from: .min, limit: .max, isDescending: false) }
