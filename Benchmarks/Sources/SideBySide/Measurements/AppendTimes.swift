@@ -42,7 +42,6 @@ enum AppendTimes {
     }
 
     func add(to results: inout Results, suffix: String) {
-      results.add(.appendTimes, "append, \(suffix)", "events/s of the loop", rate)
       for (name, times) in [("append", append), ("control: copy of as many bytes", copy)] {
         let percentiles = Percentiles(times)
         let row = "\(name), \(suffix)"
@@ -50,6 +49,7 @@ enum AppendTimes {
         results.add(.appendTimes, row, "p99.9", percentiles.p999)
         results.add(.appendTimes, row, "maximum", percentiles.maximum)
       }
+      results.add(.appendTimes, "append, \(suffix)", "events/s of the loop", rate)
     }
   }
 

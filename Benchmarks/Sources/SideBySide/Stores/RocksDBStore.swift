@@ -124,7 +124,9 @@ struct RocksDBStore: Store {
 
   mutating func settle() {}
 
-  mutating func close() {
+  /// Writes out what is in memory first, so that the next opening need not read the log.
+  mutating func close() throws {
+    try flush()
     for family in families.all { rocksdb_column_family_handle_destroy(family) }
     rocksdb_close(database)
     rocksdb_options_destroy(options)
@@ -193,13 +195,17 @@ struct RocksDBStore: Store {
   }
 
   mutating func reclaim() throws {
+    try flush()
+    for family in families.all { rocksdb_compact_range_cf(database, family, nil, 0, nil, 0) }
+  }
+
+  private func flush() throws {
     let options = rocksdb_flushoptions_create()
     defer { rocksdb_flushoptions_destroy(options) }
     for family in families.all {
       var message: UnsafeMutablePointer<CChar>?
       rocksdb_flush_cf(database, options, family, &message)
       try Self.check(message)
-      rocksdb_compact_range_cf(database, family, nil, 0, nil, 0)
     }
   }
 
@@ -209,7 +215,7 @@ struct RocksDBStore: Store {
     let folder = try TemporaryFolder("version")
     defer { folder.remove() }
     var store = try RocksDBStore(path: folder.path)
-    store.close()
+    try store.close()
     for name in try folder.fileNames() where name.hasPrefix("OPTIONS") {
       guard let file = fopen(folder.path + "/" + name, "r") else { continue }
       defer { fclose(file) }
