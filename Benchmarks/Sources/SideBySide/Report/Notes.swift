@@ -26,13 +26,14 @@ enum Notes {
       its own. The answers to questions for 1,000 events are picked by random events.
     """,
     """
-    SQLite stores one event in \(SQLiteStore.singleAppendDivisor) where rate and processor time of
-      ingest are measured: all of them would take minutes. For everything else it has all events,
-      stored in batches of 1,000, also before the kill and for its memory.
+    SQLite stores 1 event in \(SQLiteStore.singleAppendDivisor) where rate and processor time of
+      ingest, one a call and in batches, are measured: all of them would take minutes. For
+      everything else it has all events, stored in batches of 1,000, also before the kill and for
+      its memory.
     """,
     """
-    LMDB keeps the number of rows that a key has, so a count by function is one look at each function;
-      the others count.
+    LMDB keeps the number of rows that a key has, so a count by function is one look at each
+      function; the others count.
     """,
     """
     Durable writes: at most 2,000 appends of one event, 500 batches of 100, 100 batches of 1,000, or
