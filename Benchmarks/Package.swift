@@ -12,13 +12,20 @@ let package = Package(
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
     .systemLibrary(name: "CLevelDB", providers: [.apt(["libleveldb-dev"]), .brew(["leveldb"])]),
+    .systemLibrary(
+      name: "CRocksDB", pkgConfig: "rocksdb",
+      providers: [.apt(["librocksdb-dev"]), .brew(["rocksdb"])]),
+    // Of its own name, because the package of Reel has another for itself.
+    .systemLibrary(
+      name: "CLZ4Library", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"]), .brew(["lz4"])]),
     .target(
       name: "Workload", dependencies: [.product(name: "Reel", package: "reel")],
       swiftSettings: [.swiftLanguageMode(.v6)]),
     .executableTarget(
       name: "SideBySide",
       dependencies: [
-        "Workload", "CSQLite", "CLMDB", "CLevelDB", .product(name: "Reel", package: "reel"),
+        "Workload", "CSQLite", "CLMDB", "CLevelDB", "CRocksDB", "CLZ4Library",
+        .product(name: "Reel", package: "reel"),
       ],
       swiftSettings: [.swiftLanguageMode(.v6)]),
   ]

@@ -8,33 +8,37 @@ import re
 import sys
 from html import escape
 
-UNITS = {"k": 1e3, "M": 1e6}
+UNITS = {"k": 1e3, "M": 1e6, "G": 1e9}
 WIDTH, LEFT, RIGHT, ROW, TOP = 860, 360, 70, 26, 58
 
 
 def number(cell):
     """The first figure of a cell, such as 1.13M or 97.8."""
-    found = re.match(r"\s*([0-9.]+)([kM]?)", cell)
+    found = re.match(r"\s*([0-9.]+)([kMG]?)", cell)
     return float(found[1]) * UNITS.get(found[2], 1) if found else None
 
 
 def rows(text):
-    """Yields each operation with Reel's figure and the best peer's, as (name, advantage, peer)."""
-    peers = []
+    """Yields each operation with Reel's figure and the best peer's, as (name, advantage, peer).
+
+    Tables other than the comparison, and operations that no peer has, are passed over.
+    """
+    names = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if len(cells) < 4 or cells[0].startswith(":"):
-            continue
-        if cells[0] == "operation":
-            peers = cells[3:]
-            continue
-        reel, *others = [number(cell) for cell in cells[2:]]
-        if not reel or not all(others):
-            continue
-        is_rate = "events/s" in cells[0]
-        best = max(others) if is_rate else min(others)
-        name = peers[others.index(best)]
-        yield cells[0], reel / best if is_rate else best / reel, name
+        if not line.startswith("|"):
+            names = []
+        elif cells[0] == "operation":
+            names = cells
+        elif names and not cells[0].startswith(":"):
+            figures = {name: number(cell) for name, cell in list(zip(names, cells))[3:]}
+            reel = figures.pop("Reel", None)
+            peers = {name: figure for name, figure in figures.items() if figure}
+            if not reel or not peers:
+                continue
+            is_rate = "events/s" in cells[0]
+            name = (max if is_rate else min)(peers, key=peers.get)
+            yield cells[0], reel / peers[name] if is_rate else peers[name] / reel, name
 
 
 def main():

@@ -10,31 +10,72 @@ import Workload
 /// and prints the medians with their ratios.
 @main
 struct SideBySide {
-  static func main() throws {
-    let arguments = CommandLine.arguments.dropFirst()
+  static func main() {
+    do {
+      try run(Array(CommandLine.arguments.dropFirst()))
+    } catch {
+      report("SideBySide: \(error)")
+      exit(1)
+    }
+  }
+
+  private static func run(_ arguments: [String]) throws {
     if arguments.first == "child" { return try Child.run(Array(arguments.dropFirst())) }
-    let count = arguments.first.flatMap { Int($0) } ?? 200_000
-    let rounds = arguments.dropFirst().first.flatMap { Int($0) } ?? 3
-    let stores = arguments.dropFirst(2).first?.split(separator: ",").map(String.init)
-    var generator = Generator(seed: 1)
-    let events = generator.events(count)
-    var table = ResultTable()
-    for round in 1...rounds {
-      report("round \(round) of \(rounds)")
-      var folds: [[Fold]] = []
-      func measure<S: Store>(_: S.Type) throws {
-        guard stores?.contains(S.name) ?? true else { return }
-        folds.append(try Measurement<S>(events).run(into: &table))
+    if arguments.first == "growth" {
+      return print(try Growth.run(arguments.dropFirst().map(Arguments.number)))
+    }
+    let arguments = try Arguments(arguments)
+    let bench = try Workbench(arguments.source, count: arguments.count, groups: arguments.groups)
+    var results = Results()
+    for round in 1...arguments.rounds {
+      report("round \(round) of \(arguments.rounds)")
+      for store in arguments.stores {
+        report("  \(store.name)")
+        try measure(store, bench, &results)
+        if round == 1 { try measureOnce(store, bench, &results) }
       }
-      try measure(ReelStore.self)
-      try measure(LMDBStore.self)
-      try measure(LevelDBStore.self)
-      try measure(SQLiteStore.self)
-      guard folds.allSatisfy({ $0 == folds[0] }) else {
-        throw StoreError(message: "the stores' answers differ: \(folds)")
+      guard arguments.stores.contains(where: { $0 == ReelStore.self }) else { continue }
+      report("  Reel alone, and the machine")
+      try measureReelAlone(bench, &results)
+    }
+    results.compareReplay()
+    print(Report(arguments, bench, results).markdown())
+  }
+
+  private static func measure<S: Store>(
+    _: S.Type, _ bench: Workbench, _ results: inout Results
+  ) throws {
+    let groups = bench.groups
+    let folder = try TemporaryFolder(S.name)
+    defer { folder.remove() }
+    if !groups.isDisjoint(with: [.ingest, .queries, .cache, .columns]) {
+      try Ingest.measure(S.self, bench, folder, &results)
+      let queries = Queries(S.self, bench, folder)
+      if groups.contains(.queries) { try queries.measure(&results) }
+      if groups.contains(.cache) { try queries.measureSmallCache(&results) }
+      if groups.contains(.columns), S.self == ReelStore.self {
+        try ColumnSizes.measure(folder, bench, &results)
       }
     }
-    print(table.markdown(events: count, rounds: rounds))
+    if groups.contains(.batches) { try Ingest.measureBatches(S.self, bench, &results) }
+    if groups.contains(.durable) { try DurableWrites.measure(S.self, bench, &results) }
+    if groups.contains(.kill) { try Opening.measureAfterKill(S.self, bench, &results) }
+  }
+
+  private static func measureReelAlone(_ bench: Workbench, _ results: inout Results) throws {
+    let groups = bench.groups
+    if groups.contains(.durable) { try DurableWrites.measureWriters(bench, &results) }
+    if groups.contains(.latency) { try AppendTimes.measure(bench, &results) }
+    if groups.contains(.threads) { try AppendingThreads.measure(bench, &results) }
+    if groups.contains(.limits) { try Limits.measure(bench, &results) }
+  }
+
+  /// What takes long and varies little: in the first round alone.
+  private static func measureOnce<S: Store>(
+    _: S.Type, _ bench: Workbench, _ results: inout Results
+  ) throws {
+    if bench.groups.contains(.memory) { try Memory.measure(S.self, bench, &results) }
+    if bench.groups.contains(.drop) { try Drop.measure(S.self, bench, &results) }
   }
 
   /// Progress on standard error.
@@ -42,135 +83,4 @@ struct SideBySide {
     let line = text + "\n"
     _ = line.withCString { write(2, $0, strlen($0)) }
   }
-}
-
-/// One store's work in one round.
-struct Measurement<S: Store> {
-  private let events: [Event]
-  private let path: String
-
-  init(_ events: [Event]) {
-    self.events = events
-    path = "\(Self.temporaryFolder)/reel-side-by-side-\(getpid())-\(S.name)"
-  }
-
-  private static var temporaryFolder: String {
-    getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-  }
-
-  /// Runs everything and notes the figures.
-  /// - Returns: The folds of all answers, to be compared with the other stores'.
-  func run(into table: inout ResultTable) throws -> [Fold] {
-    SideBySide.report("  \(S.name)")
-    clear()
-    defer { clear() }
-    mkdir(path, 0o755)
-    var store = try S(path: path)
-    let cpu = processorSeconds()
-    let ingest = try seconds {
-      for event in events { try store.append(event) }
-      try store.settle()
-    }
-    table.add(S.name, .ingest, Double(events.count) / ingest)
-    table.add(S.name, .processor, (processorSeconds() - cpu) / Double(events.count) * 1e6)
-    try store.close()
-    table.add(S.name, .bytes, Double(folderByteCount()) / Double(events.count))
-    let open = try seconds { store = try S(path: path) }
-    table.add(S.name, .open, open * 1e3)
-    let folds = try questions(store, &table)
-    try store.close()
-    table.add(S.name, .openAfterKill, try Child.openAfterKill(S.name, path: path + "-killed"))
-    return folds
-  }
-
-  private func questions(_ store: S, _ table: inout ResultTable) throws -> [Fold] {
-    var folds: [Fold] = []
-    let replays = try (0..<2).map { _ in try timed { try store.replay() } }
-    table.add(S.name, .replay, Double(events.count) / replays[1].seconds)
-    folds.append(replays[1].fold)
-    var picks = Picks(count: events.count)
-    var gets: [Double] = []
-    var total = Fold()
-    for _ in 0..<20_000 {
-      let id = events[picks.next()].id?.bytes ?? []
-      let (fold, time) = try timed { try store.get(id) }
-      gets.append(time)
-      total.count += fold.count
-      total.sum &+= fold.sum
-    }
-    table.add(S.name, .get, median(Array(gets.dropFirst(10_000))) * 1e6)
-    folds.append(total)
-    for (operation, isDescending) in [(Operation.range, false), (.rangeDescending, true)] {
-      folds.append(
-        try several(operation, &table) { pick in
-          let from = events[pick].timestamp?.nanoseconds ?? 0
-          return try store.range(from: from, limit: 1000, isDescending: isDescending)
-        })
-    }
-    folds.append(
-      try several(.correlation, &table) { pick in
-        try store.correlation(events[pick].correlationID ?? "")
-      })
-    return folds
-  }
-
-  private func several(
-    _ operation: Operation, _ table: inout ResultTable, _ body: (Int) throws -> Fold
-  ) throws -> Fold {
-    var picks = Picks(count: events.count)
-    var times: [Double] = []
-    var total = Fold()
-    for _ in 0..<400 {
-      let pick = picks.next()
-      let (fold, time) = try timed { try body(pick) }
-      times.append(time)
-      total.count += fold.count
-      total.sum &+= fold.sum
-    }
-    table.add(S.name, operation, median(Array(times.dropFirst(100))) * 1e6)
-    return total
-  }
-
-  private func timed(_ body: () throws -> Fold) rethrows -> (fold: Fold, seconds: Double) {
-    var fold = Fold()
-    let time = try seconds { fold = try body() }
-    return (fold, time)
-  }
-
-  private func clear() { _ = system("rm -rf '\(path)' '\(path)-killed'") }
-
-  private func folderByteCount() -> Int {
-    guard let pipe = popen("du -s --block-size=1 '\(path)' | cut -f1", "r") else { return 0 }
-    defer { pclose(pipe) }
-    var line = [CChar](repeating: 0, count: 64)
-    guard fgets(&line, 64, pipe) != nil else { return 0 }
-    return atol(line)
-  }
-}
-
-/// A repeatable choice of events.
-struct Picks {
-  private var state: UInt64 = 42
-  private let count: Int
-
-  init(count: Int) { self.count = count }
-
-  mutating func next() -> Int {
-    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    return Int((state >> 33) % UInt64(count))
-  }
-}
-
-func seconds(_ body: () throws -> Void) rethrows -> Double {
-  let time = try ContinuousClock().measure(body)
-  return Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18
-}
-
-func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
-
-/// The processor time of this process, all threads, in seconds.
-func processorSeconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }

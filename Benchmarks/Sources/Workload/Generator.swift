@@ -5,7 +5,7 @@ public import Reel
 /// to 25 events each, ids of 16 random bytes, 6 kinds, JSON-like payloads of 60 to 300 bytes.
 public struct Generator {
   private var state: UInt64
-  private var clock: Int64 = 1_700_000_000_000_000_000
+  private var clock: Int64
   private let processes: Zipf
   private let functions: Zipf
   private var live: [(id: Int, rest: Int)] = []
@@ -23,8 +23,9 @@ public struct Generator {
     "pending", "status",
   ]
 
-  /// Creates the generator of the trace with `seed`.
-  public init(seed: UInt64) {
+  /// Creates the generator of the trace with `seed`, which begins at a moment in nanoseconds.
+  public init(seed: UInt64, after moment: Int64? = nil) {
+    clock = moment ?? 1_700_000_000_000_000_000
     state = seed &+ 0x9E37_79B9_7F4A_7C15
     processes = Zipf(count: 200, exponent: 1.1)
     functions = Zipf(count: 500, exponent: 1.0)

@@ -48,6 +48,29 @@ enum EventRow {
     return place
   }
 
+  /// The places of the fields of a row, after the timestamp.
+  enum Field {
+    static let id = 0
+    static let process = 2
+    static let module = 3
+    static let function = 4
+    static let arity = 5
+    static let correlation = 6
+    static let node = 7
+  }
+
+  /// The fields of a row, in order.
+  static func fields(of row: UnsafeRawBufferPointer) -> [Slice<UnsafeRawBufferPointer>] {
+    var fields: [Slice<UnsafeRawBufferPointer>] = []
+    var offset = 8
+    while offset < row.count {
+      let length = Int(row[offset]) | Int(row[offset + 1]) << 8
+      fields.append(row[(offset + 2)..<(offset + 2 + length)])
+      offset += 2 + length
+    }
+    return fields
+  }
+
   /// Adds every field of a row to `fold`.
   static func add(_ row: UnsafeRawBufferPointer, to fold: inout Fold) {
     fold.count += 1
