@@ -23,15 +23,18 @@ final class BlockCompressor: Sendable {
 
   private final class Results: @unchecked Sendable {
     private let lock = Lock()
+    private let changed: Condition
     /// Used by the thread alone.
     private let state = LZ4.State()
     private var blocks: [CompressedBlock] = []
+
+    init() { changed = Condition(lock) }
 
     func compress(_ columns: BlockColumns) {
       let block = CompressedBlock(columns, state: state)
       lock.withLock {
         blocks.append(block)
-        lock.wakeAll()
+        changed.wakeAll()
       }
     }
 
@@ -40,7 +43,7 @@ final class BlockCompressor: Sendable {
       defer { lock.unlock() }
       while blocks.isEmpty {
         guard isWaiting else { return nil }
-        lock.wait()
+        changed.wait()
       }
       return blocks.removeFirst()
     }

@@ -66,7 +66,8 @@ final class Flusher: Sendable {
     private var lastActivity: Int64 = 0
     private var nextSync: Int64 = .max
     private var nextRetention: Int64
-    private var isBufferSynced = true
+    /// Where everything was drained when somebody who waited for room was last told so.
+    private var starved: Int?
     /// Whether there are segments to drop whose drop record has found no room yet.
     private var isRetentionDue = false
 
@@ -95,6 +96,8 @@ final class Flusher: Sendable {
       var flushTo: UInt64
       var syncTo: UInt64
       var isClosing: Bool
+      /// Whether somebody waits for room that only the block begun can give back.
+      var isRoomWanted = false
       var retention: RetentionRequest?
     }
 
@@ -137,7 +140,7 @@ final class Flusher: Sendable {
             nextSync = now &+ configuration.syncInterval.nanoseconds
           }
         }
-        let task = Task(
+        var task = Task(
           target: target, flushTo: log.flushRequest, syncTo: log.syncRequest,
           isClosing: log.isClosing, retention: log.retentionRequest)
         if target > drained.offset || task.flushTo >= appender.nextSequence
@@ -145,6 +148,16 @@ final class Flusher: Sendable {
           || now >= nextSync || now >= nextRetention
         {
           return task
+        }
+        if log.hasRoomWaiters, appender.hasUnwritten {
+          // They have been woken once since everything was drained, and found too little: a batch
+          // needs up to half the buffer, and the one before keeps its room until its last record
+          // is in a block.
+          if starved == drained.offset {
+            task.isRoomWanted = true
+            return task
+          }
+          starved = drained.offset
         }
         sleep(now)
       }
@@ -175,7 +188,9 @@ final class Flusher: Sendable {
       try appender.writeUnwritten()
       if appender.nextSequence > next { isRetentionDue = isRetentionDue || hasRetentionLimits }
       try release()
-      if appender.hasUnwritten, task.flushTo >= appender.nextSequence || task.isClosing {
+      if appender.hasUnwritten,
+        task.flushTo >= appender.nextSequence || task.isClosing || task.isRoomWanted
+      {
         try appender.writeBlock()
         isRetentionDue = hasRetentionLimits
         try release()

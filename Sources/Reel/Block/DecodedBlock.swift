@@ -4,6 +4,8 @@
 /// columns. Blocks of segments and blocks built from the write-ahead buffer look the same here.
 final class DecodedBlock: Sendable {
   let header: BlockHeader
+  /// Of all its frames, before compression.
+  let rawByteCount: Int
   let payloads: any PayloadSource
   /// The attributes frame, decompressed, or the front of it.
   private let attributes: [UInt8]
@@ -37,6 +39,7 @@ final class DecodedBlock: Sendable {
     known: DecodedBlock? = nil
   ) throws(ByteReader.Malformed) {
     self.header = header
+    rawByteCount = header.rawByteCount
     self.attributes = attributes
     self.payloads = payloads
     decoded = wanted
@@ -262,27 +265,18 @@ final class DecodedBlock: Sendable {
 
 /// Where the payload frames of a block come from.
 protocol PayloadSource: Sendable {
-  /// The decompressed payload frame `index`, from 1 on.
-  func frame(_ index: Int) throws(ReelError) -> PayloadFrame
-}
-
-/// A decompressed frame of payloads.
-final class PayloadFrame: Sendable {
-  let bytes: [UInt8]
-
-  init(bytes: [UInt8]) {
-    self.bytes = bytes
-  }
+  /// The decompressed payload frame `index`, from 1 on, or only its first `prefix` bytes.
+  func frame(_ index: Int, prefix: Int?) throws(ReelError) -> [UInt8]
 }
 
 /// The payloads of a block that was never written: all frames lie in one array.
 struct MemoryPayloads: PayloadSource {
-  private let frames: [PayloadFrame]
+  private let frames: [[UInt8]]
 
   /// For a block whose payloads nobody asks for.
   static let none = MemoryPayloads(frames: [])
 
-  private init(frames: [PayloadFrame]) {
+  private init(frames: [[UInt8]]) {
     self.frames = frames
   }
 
@@ -290,11 +284,11 @@ struct MemoryPayloads: PayloadSource {
     var offset = 0
     frames = block.header.frames.dropFirst().map { frame in
       defer { offset += frame.rawByteCount }
-      return PayloadFrame(bytes: Array(block.payloads[offset..<(offset + frame.rawByteCount)]))
+      return Array(block.payloads[offset..<(offset + frame.rawByteCount)])
     }
   }
 
-  func frame(_ index: Int) throws(ReelError) -> PayloadFrame { frames[index - 1] }
+  func frame(_ index: Int, prefix: Int?) throws(ReelError) -> [UInt8] { frames[index - 1] }
 }
 
 /// A set of columns.

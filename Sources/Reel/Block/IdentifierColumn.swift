@@ -154,7 +154,7 @@ struct IdentifierColumn: Sendable {
   /// Where each row's identifier begins; an absent row has the beginning of the next.
   private let offsets: [UInt32]
   private let isPresent: [Bool]?
-  /// A byte of each row's identifier by which most others are told apart.
+  /// The tag of each row's identifier.
   private let tags: [UInt8]
 
   /// Decodes a column of `count` rows.
@@ -198,21 +198,9 @@ struct IdentifierColumn: Sendable {
     var tags: [UInt8] = []
     tags.reserveCapacity(offsets.count)
     for row in 1..<offsets.count {
-      tags.append(tag(bytes, Int(offsets[row - 1])..<Int(offsets[row])))
+      tags.append(bytes.tag(of: Int(offsets[row - 1])..<Int(offsets[row])))
     }
     return tags
-  }
-
-  /// A byte that follows from the last eight of an identifier, or all when it is shorter.
-  @inline(__always)
-  private static func tag(_ bytes: RawSpan, _ range: Range<Int>) -> UInt8 {
-    var word = UInt64(range.count)
-    if range.count >= 8 {
-      word = bytes.integer(at: range.upperBound &- 8, as: UInt64.self)
-    } else {
-      for offset in range { word = word << 8 | UInt64(bytes.byte(at: offset)) }
-    }
-    return UInt8(truncatingIfNeeded: (word &* 0x9E37_79B9_7F4A_7C15) >> 56)
   }
 
   private static func decodeRows(
@@ -290,7 +278,7 @@ struct IdentifierColumn: Sendable {
 
   /// The last row whose identifier is `wanted`; O(rows), a byte each.
   func lastRow(of wanted: RawSpan) -> Int? {
-    let tag = Self.tag(wanted, 0..<wanted.byteCount)
+    let tag = wanted.tag(of: 0..<wanted.byteCount)
     let tags = tags.rawSpan
     var end = tags.byteCount
     while let row = tags.lastIndex(of: tag, before: end) {

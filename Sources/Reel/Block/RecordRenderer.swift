@@ -227,20 +227,26 @@ struct RecordRenderer {
   }
 
   private mutating func writePayloads() throws(ReelError) {
-    var frames = [PayloadFrame?](repeating: nil, count: block.header.frames.count)
+    var frames = [[UInt8]?](repeating: nil, count: block.header.frames.count)
     var damaged = [Bool](repeating: false, count: frames.count)
+    // A frame is decompressed up to the last payload that is wanted.
+    var ends = [Int](repeating: 0, count: frames.count)
+    for row in rows {
+      if let (number, range) = block.payloadPlace(Int(row)) {
+        ends[number] = max(ends[number], range.upperBound)
+      }
+    }
     for index in rows.indices {
       guard let (number, range) = block.payloadPlace(Int(rows[index])) else { continue }
       if frames[number] == nil && !damaged[number] {
         do throws(ReelError) {
-          frames[number] = try block.payloads.frame(number)
+          frames[number] = try block.payloads.frame(number, prefix: ends[number])
         } catch .corrupted(let corruption) {
           damage = damage ?? corruption
           damaged[number] = true
         }
       }
-      if let frame = frames[number] {
-        let bytes = frame.bytes
+      if let bytes = frames[number] {
         region.copy(bytes.rawSpan.extracting(range), at: positions[index])
       } else {
         unreadable.append(index)

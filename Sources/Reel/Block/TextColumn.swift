@@ -79,9 +79,11 @@ struct TextColumnBuilder {
 /// A decoded column of texts.
 ///
 /// Everything lies in one region, so that handing a column out counts one reference: first the
-/// codes of the rows (u16), then where each text begins (u32) and the last ends, then the texts.
+/// lower bytes of the rows' codes and, with more than 255 texts, the upper ones; the tags of the
+/// texts; where each text begins (u32) and the last ends; the texts.
 struct TextColumn: Sendable {
   private let region: Region
+  private let tagsStart: Int
   private let offsetsStart: Int
   private let textsStart: Int
   /// The number of distinct texts.
@@ -98,26 +100,25 @@ struct TextColumn: Sendable {
     count = dictionary.count
     longestByteCount = dictionary.longestByteCount
     self.rowCount = rowCount
-    let width = count > 255 ? 2 : 1
-    guard reader.remaining == width * rowCount else {
+    tagsStart = count > 255 ? 2 * rowCount : rowCount
+    guard reader.remaining == tagsStart else {
       throw ByteReader.Malformed("a column of codes", "has a wrong length", found: reader.remaining)
     }
-    offsetsStart = (2 * rowCount + 3) & ~3
+    offsetsStart = (tagsStart + count + 3) & ~3
     textsStart = offsetsStart + 4 * (count + 1)
     region = Region(uninitializedByteCount: textsStart + dictionary.byteCount)
-    let start = reader.offset
+    region.copy(try reader.span(tagsStart, "a column of codes"), at: 0)
     var largest: UInt16 = 0
-    for row in 0..<rowCount {
-      var code = UInt16(span.byte(at: start &+ row))
-      if width == 2 { code |= UInt16(span.byte(at: start &+ rowCount &+ row)) << 8 }
-      region.store(code, at: 2 &* row)
-      largest = max(largest, code)
-    }
+    for row in 0..<rowCount { largest = max(largest, code(row)) }
     guard Int(largest) <= count else {
       throw ByteReader.Malformed("a code", "is outside the dictionary", found: largest)
     }
     try dictionary.write(
       from: span, to: region, offsetsStart: offsetsStart, textsStart: textsStart)
+    for index in 0..<count {
+      let text = text(code: UInt16(index + 1))
+      region.store(text.tag(of: 0..<text.byteCount), at: tagsStart + index)
+    }
   }
 
   /// The bytes it takes in memory beyond a small constant.
@@ -125,7 +126,11 @@ struct TextColumn: Sendable {
 
   /// The code of `row`: 0 when absent, else the number of the text plus one.
   @inline(__always)
-  func code(_ row: Int) -> UInt16 { region.integer(at: 2 &* row, as: UInt16.self) }
+  func code(_ row: Int) -> UInt16 {
+    let low = UInt16(region.integer(at: row, as: UInt8.self))
+    guard count > 255 else { return low }
+    return low | UInt16(region.integer(at: rowCount &+ row, as: UInt8.self)) << 8
+  }
 
   /// The bytes of a row's text, 0 when it is absent.
   @inline(__always)
@@ -147,39 +152,28 @@ struct TextColumn: Sendable {
     return region.bytes((textsStart + start)..<(textsStart + end))
   }
 
-  /// The code of `text`, or nothing when the block does not have it; O(log n).
+  /// The code of `text`, or nothing when the block does not have it; O(n), a byte each.
   func code(of text: RawSpan) -> UInt16? {
-    var low = 1
-    var high = count + 1
-    while low < high {
-      let middle = (low + high) / 2
-      if self.text(code: UInt16(middle)).isLexicographicallyBefore(text) {
-        low = middle + 1
-      } else {
-        high = middle
-      }
+    let tag = text.tag(of: 0..<text.byteCount)
+    let tags = region.bytes(tagsStart..<(tagsStart + count))
+    var index = tags.firstIndex(of: tag, from: 0)
+    while let found = index {
+      let code = UInt16(found + 1)
+      if self.text(code: code).equals(text) { return code }
+      index = tags.firstIndex(of: tag, from: found + 1)
     }
-    guard low <= count, self.text(code: UInt16(low)).equals(text) else { return nil }
-    return UInt16(low)
+    return nil
   }
 
-  /// The rows that have `code`, ascending; O(rows), four at a time.
+  /// The rows that have `code`, ascending; O(rows), a byte each.
   func rows(withCode code: UInt16) -> [Int32] {
     var rows: [Int32] = []
-    let lanes = UInt64(code) &* 0x0001_0001_0001_0001
-    var row = 0
-    while row &+ 4 <= rowCount {
-      let difference = region.integer(at: 2 &* row, as: UInt64.self) ^ lanes
-      // Whether any of four 16-bit lanes is zero (Warren, Hacker's Delight, 6-1).
-      let zeros = (difference &- 0x0001_0001_0001_0001) & ~difference & 0x8000_8000_8000_8000
-      if zeros != 0 {
-        for each in row..<(row &+ 4) where self.code(each) == code { rows.append(Int32(each)) }
-      }
-      row &+= 4
-    }
-    while row < rowCount {
-      if self.code(row) == code { rows.append(Int32(row)) }
-      row &+= 1
+    let low = UInt8(truncatingIfNeeded: code)
+    let codes = region.bytes(0..<rowCount)
+    var row = codes.firstIndex(of: low, from: 0)
+    while let found = row {
+      if self.code(found) == code { rows.append(Int32(found)) }
+      row = codes.firstIndex(of: low, from: found + 1)
     }
     return rows
   }

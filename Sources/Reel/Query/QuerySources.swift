@@ -201,7 +201,7 @@ final class QuerySources {
       }
     } else {
       var found = matches(block, range: range, firstSequence: firstSequence, after: nil)
-      sortByTime(&found, block.timestamps)
+      if found.count > 1 { sortByTime(&found, block.timestamps) }
       rows = found
       upper = rows.count
     }

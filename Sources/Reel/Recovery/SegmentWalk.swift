@@ -118,7 +118,9 @@ extension SegmentFile {
   ) throws(ReelError) -> (block: DecodedBlock?, damage: Corruption?) {
     do throws(ReelError) {
       let block = try block(entry, wanted: .all)
-      for index in 1..<max(1, block.header.frames.count) { _ = try block.payloads.frame(index) }
+      for index in 1..<max(1, block.header.frames.count) {
+        _ = try block.payloads.frame(index, prefix: nil)
+      }
       guard let reason = block.contradiction else { return (block, nil) }
       throw corrupted(entry, reason)
     } catch {

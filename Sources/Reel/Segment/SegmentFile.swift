@@ -159,8 +159,7 @@ final class SegmentFile: Sendable {
       entry, wanted: ColumnSet([.recordType, .payloadLength, .payloadEncoding]))
     for row in 0..<block.header.recordCount where block.recordType(row) != 0 {
       guard let (frameIndex, range) = block.payloadPlace(row) else { continue }
-      let frame = try block.payloads.frame(frameIndex)
-      let bytes = frame.bytes
+      let bytes = try block.payloads.frame(frameIndex, prefix: range.upperBound)
       do throws(ByteReader.Malformed) {
         let record = try ControlRecord(
           type: block.recordType(row), body: bytes.rawSpan.extracting(range))
@@ -244,11 +243,11 @@ struct SegmentPayloads: PayloadSource {
     self.offset = offset
   }
 
-  func frame(_ index: Int) throws(ReelError) -> PayloadFrame {
+  func frame(_ index: Int, prefix: Int?) throws(ReelError) -> [UInt8] {
     let start = frames[..<index].reduce(offset) { $0 + $1.storedByteCount }
     let stored = try segment.file.read(at: start, byteCount: frames[index].storedByteCount)
     do throws(ByteReader.Malformed) {
-      return PayloadFrame(bytes: try SegmentFile.content(of: stored.rawSpan, frames[index]))
+      return try SegmentFile.content(of: stored.rawSpan, frames[index], prefix: prefix)
     } catch {
       throw segment.corrupted(entry, error.reason)
     }

@@ -137,7 +137,9 @@ struct SegmentScanner {
   private func checkFrames(_ entry: DirectoryEntry) throws(ReelError) -> Corruption? {
     do {
       let block = try segment.block(entry, wanted: .all)
-      for index in 1..<max(1, block.header.frames.count) { _ = try block.payloads.frame(index) }
+      for index in 1..<max(1, block.header.frames.count) {
+        _ = try block.payloads.frame(index, prefix: nil)
+      }
       return nil
     } catch .corrupted(let corruption) {
       return corruption

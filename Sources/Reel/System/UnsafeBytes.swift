@@ -73,6 +73,7 @@ final class Region: @unchecked Sendable {
   }
 
   /// Copies `source` to `offset`.
+  @inline(__always)
   func copy(_ source: RawSpan, at offset: Int) {
     precondition(
       offset >= 0 && source.byteCount <= byteCount - offset, "copy outside region")
@@ -80,8 +81,27 @@ final class Region: @unchecked Sendable {
     // that the caller is about to write.
     unsafe source.withUnsafeBytes { bytes in
       guard let start = bytes.baseAddress else { return }
-      unsafe (base + offset).copyMemory(from: start, byteCount: bytes.count)
+      let target = unsafe base + offset
+      switch bytes.count {
+      case 8...16: unsafe copyEnds(start, target, bytes.count, as: UInt64.self)
+      case 17...32: unsafe copyEnds(start, target, bytes.count, as: SIMD2<UInt64>.self)
+      default: unsafe target.copyMemory(from: start, byteCount: bytes.count)
+      }
     }
+  }
+
+  /// Copies what most texts and identifiers are, one to two words of `type`, without a call.
+  @inline(__always)
+  private func copyEnds<Word: BitwiseCopyable>(
+    _ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ byteCount: Int,
+    as type: Word.Type
+  ) {
+    // Safe: both words lie inside, and overlap where there are fewer bytes than two words have.
+    let last = byteCount &- MemoryLayout<Word>.size
+    let head = unsafe source.loadUnaligned(as: type)
+    let tail = unsafe source.loadUnaligned(fromByteOffset: last, as: type)
+    unsafe target.storeBytes(of: head, as: type)
+    unsafe target.storeBytes(of: tail, toByteOffset: last, as: type)
   }
 
   /// Copies the bytes of `range` to `offset` behind it.

@@ -24,27 +24,30 @@ final class WorkQueue<Input: Sendable>: Sendable {
 
   private final class Inputs: @unchecked Sendable {
     private let lock = Lock()
+    private let changed: Condition
     private var waiting: [Input] = []
     private var isStopping = false
+
+    init() { changed = Condition(lock) }
 
     func add(_ input: Input) {
       lock.withLock {
         waiting.append(input)
-        lock.wakeAll()
+        changed.wakeAll()
       }
     }
 
     func next() -> Input? {
       lock.lock()
       defer { lock.unlock() }
-      while waiting.isEmpty && !isStopping { lock.wait() }
+      while waiting.isEmpty && !isStopping { changed.wait() }
       return isStopping ? nil : waiting.removeFirst()
     }
 
     func stop() {
       lock.withLock {
         isStopping = true
-        lock.wakeAll()
+        changed.wakeAll()
       }
     }
   }

@@ -76,6 +76,27 @@ import Testing
     }
   }
 
+  /// A batch keeps its room until its last record is in a block; the next may need half the buffer
+  /// and wherever the ring's end is in the way, so a block must end early for it.
+  @Test(.timeLimit(.minutes(5)), arguments: seeds(2))
+  func batchesOfUpToHalfTheBufferAlwaysFindRoom(seed: UInt64) async throws {
+    try await withTemporaryDirectory { path in
+      var configuration = RecorderConfiguration.tiny
+      configuration.blockByteCount = 16 << 10
+      let recorder = try Recorder(path: path, configuration: configuration)
+      var count = 0
+      var random = SeededRandom(seed)
+      for _ in 0..<150 {
+        let events = (0..<(100 + random.below(80))).map { numbered(count + $0 + 1) }
+        let writer = onThread { try recorder.append(contentsOf: events) }
+        try await writer.value
+        count += events.count
+      }
+      try recorder.close()
+      #expect(try Recording(path: path).count() == count, "seed \(seed)")
+    }
+  }
+
   @Test func textThatIsNotUTF8IsRefusedByTheEncoder() throws {
     try withTemporaryDirectory { path in
       let recorder = try Recorder(path: path, configuration: .tiny)

@@ -3,6 +3,9 @@ import Reel
 /// Several threads that append to one Reel recorder, against one thread with the same events.
 enum AppendingThreads {
   private static let writerCount = 8
+  /// Events that a thread takes together, as one that makes its own would have them: side by side
+  /// in memory.
+  private static let chunk = 128
 
   static func measure(_ bench: Workbench, _ results: inout Results) throws {
     let one = try rate(1, bench.events)
@@ -21,8 +24,10 @@ enum AppendingThreads {
     let recorder = try Recorder(path: folder.path)
     let time = try seconds {
       try onThreads(count) { index in
-        for next in stride(from: index, to: events.count, by: count) {
-          try recorder.append(events[next])
+        for start in stride(from: index * Self.chunk, to: events.count, by: count * Self.chunk) {
+          for next in start..<min(start + Self.chunk, events.count) {
+            try recorder.append(events[next])
+          }
         }
       }
       try recorder.flush()

@@ -56,7 +56,7 @@ final class MergeRun {
     self.page = page.map { RunPage(page: $0, firstIndex: nil) }
   }
 
-  var byteCount: Int { block.byteCount + block.header.rawByteCount + rows.count * 4 }
+  var byteCount: Int { block.byteCount + block.rawByteCount + rows.count * 4 }
   var isAtEnd: Bool { index == rows.count }
 
   func key(_ index: Int) -> MergeKey {
