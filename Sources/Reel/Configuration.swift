@@ -119,10 +119,10 @@ public struct RecordingConfiguration: Sendable {
   ///
   /// Default: 32 MiB. Minimum: 0.
   public var cacheByteCount = 32 << 20
-  /// Segment files kept open.
+  /// Segment files kept open; fewer when the process may have no more.
   ///
-  /// Default: 64. Minimum: 1.
-  public var openFileCount = 64
+  /// Default: 512. Minimum: 1.
+  public var openFileCount = 512
   /// The folder for temporary files, which queries need whose answer is far out of the order of
   /// arrival and does not fit into memory.
   ///

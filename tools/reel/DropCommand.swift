@@ -104,8 +104,9 @@ struct DropCommand: ParsableCommand {
     } else {
       events = try recorder.keepNewest(bytes: keepBytes ?? .max).eventCount
     }
-    let later = try recorder.recording.statistics()
+    // By then the flusher has unlinked what nobody can see any more.
     try recorder.close()
+    let later = try source.statistics()
     return Report(
       events: events, segments: max(0, earlier.segmentCount - later.segmentCount),
       bytes: max(0, earlier.segmentByteCount - later.segmentByteCount))

@@ -35,6 +35,8 @@ final class AppendLog: @unchecked Sendable {
   private(set) var isClosing = false
   private(set) var retentionRequest: RetentionRequest?
   private var retentionAnswer: Result<RetentionReport, ReelError>?
+  /// Cuts whose segments are to be unlinked, for which nobody waits.
+  private(set) var cuts: [Cut] = []
   /// Whether the flusher sleeps until somebody wakes it.
   private var isFlusherAsleep = false
   /// Why blocks cannot be written at the moment; they are tried again.
@@ -312,6 +314,18 @@ final class AppendLog: @unchecked Sendable {
       progress.wait()
     }
   }
+
+  /// Asks the flusher to unlink the segments that `cut` covers, and returns at once: no query finds
+  /// their events any more.
+  func unlink(coveredBy cut: Cut) {
+    lock.withLock {
+      cuts.append(cut)
+      wakeFlusher()
+    }
+  }
+
+  /// Notes that the segments of the oldest `count` cuts are unlinked; the lock is held.
+  func forgetCuts(_ count: Int) { cuts.removeFirst(count) }
 
   /// Refuses further appends and asks the flusher to finish.
   func beginClosing() {

@@ -99,6 +99,7 @@ final class Flusher: Sendable {
       /// Whether somebody waits for room that only the block begun can give back.
       var isRoomWanted = false
       var retention: RetentionRequest?
+      var cuts: [Cut]
     }
 
     mutating func run() {
@@ -142,10 +143,10 @@ final class Flusher: Sendable {
         }
         var task = Task(
           target: target, flushTo: log.flushRequest, syncTo: log.syncRequest,
-          isClosing: log.isClosing, retention: log.retentionRequest)
+          isClosing: log.isClosing, retention: log.retentionRequest, cuts: log.cuts)
         if target > drained.offset || task.flushTo >= appender.nextSequence
           || task.syncTo > appender.watermark || task.isClosing || task.retention != nil
-          || now >= nextSync || now >= nextRetention
+          || !task.cuts.isEmpty || now >= nextSync || now >= nextRetention
         {
           return task
         }
@@ -199,6 +200,8 @@ final class Flusher: Sendable {
       let now = clock.monotonic()
       if now >= nextSync { syncInBackground() }
       appender.watermark = max(appender.watermark, try syncer.takeWatermark())
+      for cut in task.cuts { _ = try drop(retention.plan(.covered(by: cut), appender)) }
+      log.lock.withLock { log.forgetCuts(task.cuts.count) }
       if let request = task.retention { try answer(request) }
       if now >= nextRetention {
         nextRetention = now &+ configuration.retentionInterval.nanoseconds

@@ -81,6 +81,15 @@ struct ControlState: Hashable, Sendable {
     return false
   }
 
+  /// Whether all events of a segment have been removed: its file may be gone at any moment.
+  func removesAll(of segment: SegmentSummary) -> Bool {
+    if segment.nextSequence <= dropped.below { return true }
+    return cuts.contains { cut in
+      segment.nextSequence <= cut.sequence
+        && cut.before.map { segment.maximumTimestamp < $0 } ?? true
+    }
+  }
+
   func encode() -> [UInt8] {
     var body: [UInt8] = []
     body.append(varint: UInt64(runs.count))

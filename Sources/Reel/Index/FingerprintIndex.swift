@@ -17,8 +17,13 @@ final class FingerprintIndex: Sendable {
   private static let headerByteCount = 9
   private static let keysPerBucket = 16
   private static let bucketsPerStart = 16
+  /// About what a key takes, in bytes.
+  static let usualByteCount = 4
 
+  /// The content, or only what lies ahead of the fingerprints.
   private let raw: [UInt8]
+  /// Of the content in its file.
+  private let offset: Int
   let keyCount: Int
   private let bucketCount: Int
   private let ordinalBits: Int
@@ -74,7 +79,10 @@ final class FingerprintIndex: Sendable {
     return raw
   }
 
-  init(decoding raw: [UInt8], blockCount: Int) throws(ByteReader.Malformed) {
+  /// Decodes an index over `blockCount` blocks whose content begins at `offset` of its file.
+  init(
+    decoding raw: [UInt8], blockCount: Int, at offset: Int = 0
+  ) throws(ByteReader.Malformed) {
     let span = raw.rawSpan
     var reader = ByteReader(span)
     keyCount = Int(try reader.integer(UInt32.self, "the number of keys"))
@@ -97,13 +105,36 @@ final class FingerprintIndex: Sendable {
     self.starts = starts
     self.blockCount = blockCount
     self.raw = raw
+    self.offset = offset
   }
 
-  var byteCount: Int { raw.count + starts.count * 4 }
+  /// The part of `index` that it takes to find the keys of a bucket in the file.
+  private init(front index: FingerprintIndex) {
+    keyCount = index.keyCount
+    bucketCount = index.bucketCount
+    ordinalBits = index.ordinalBits
+    blockCount = index.blockCount
+    starts = index.starts
+    offset = index.offset
+    raw = Array(index.raw[..<index.fingerprintsStart])
+  }
 
-  /// The ordinals of the blocks that may have the key with `hash`, ascending, each once.
-  func blocks(_ hash: UInt64) -> [Int] {
-    guard keyCount > 0 else { return [] }
+  /// The index without its fingerprints and ordinals: a twentieth of it, for recordings whose
+  /// indexes do not fit into memory.
+  ///
+  /// The whole was checked against its checksum; sealed segments do not change.
+  var front: FingerprintIndex { FingerprintIndex(front: self) }
+
+  /// Whether all of it is in memory.
+  var isWhole: Bool { raw.count > fingerprintsStart || keyCount == 0 }
+
+  var byteCount: Int { raw.count + starts.count * 4 + 64 }
+
+  private var fingerprintsStart: Int { Self.headerByteCount + bucketCount }
+  private var ordinalsStart: Int { fingerprintsStart + 2 * keyCount }
+
+  /// The keys of the bucket of `hash`, by number.
+  private func keys(_ hash: UInt64) -> Range<Int> {
     let raw = raw
     let span = raw.rawSpan
     let bucket = Self.bucket(hash, bucketCount)
@@ -111,33 +142,67 @@ final class FingerprintIndex: Sendable {
     for index in (bucket / Self.bucketsPerStart * Self.bucketsPerStart)..<bucket {
       key += Int(span.byte(at: Self.headerByteCount + index))
     }
-    let end = key + Int(span.byte(at: Self.headerByteCount + bucket))
-    let fingerprints = Self.headerByteCount + bucketCount
-    let wanted = UInt16(truncatingIfNeeded: hash)
-    var blocks: [Int] = []
-    while key < end {
-      if span.integer(at: fingerprints + 2 * key, as: UInt16.self) == wanted {
-        let block = ordinal(key, span)
-        if block < blockCount { blocks.append(block) }
-      }
-      key += 1
-    }
-    guard blocks.count > 1 else { return blocks }
-    blocks.sort()
-    var distinct: [Int] = []
-    for block in blocks where block != distinct.last { distinct.append(block) }
-    return distinct
+    return key..<(key + Int(span.byte(at: Self.headerByteCount + bucket)))
   }
 
-  private func ordinal(_ key: Int, _ span: RawSpan) -> Int {
-    let start = Self.headerByteCount + bucketCount + 2 * keyCount
-    let position = key * ordinalBits
-    var value = 0
-    // Up to 32 bits from any bit of a byte on lie in five bytes.
-    for index in 0..<min(5, span.byteCount - start - position / 8) {
-      value |= Int(span.byte(at: start + position / 8 + index)) << (8 * index)
+  /// The ordinals of the blocks that may have the key with `hash`, ascending, each once; the index
+  /// must be whole.
+  func blocks(_ hash: UInt64) -> [Int] {
+    guard keyCount > 0 else { return [] }
+    let raw = raw
+    let span = raw.rawSpan
+    let wanted = UInt16(truncatingIfNeeded: hash)
+    var blocks: [Int] = []
+    for key in keys(hash)
+    where span.integer(at: fingerprintsStart + 2 * key, as: UInt16.self) == wanted {
+      let start = ordinalsStart + key * ordinalBits / 8
+      blocks.append(ordinal(key, span.extracting(start..<min(start + 5, span.byteCount))))
     }
-    return (value >> (position & 7)) & ((1 << ordinalBits) - 1)
+    return distinct(blocks)
+  }
+
+  /// As ``blocks(_:)``, reading what is not in memory.
+  func blocks(_ hash: UInt64, in file: SegmentFile) throws(ReelError) -> [Int] {
+    let keys = keys(hash)
+    guard !keys.isEmpty else { return [] }
+    let fingerprints = try read(fingerprintsStart + 2 * keys.lowerBound, 2 * keys.count, file)
+    let span = fingerprints.rawSpan
+    let wanted = UInt16(truncatingIfNeeded: hash)
+    let end = ordinalsStart + (keyCount * ordinalBits + 7) / 8
+    var blocks: [Int] = []
+    for (place, key) in keys.enumerated()
+    where span.integer(at: 2 * place, as: UInt16.self) == wanted {
+      let start = ordinalsStart + key * ordinalBits / 8
+      let bytes = try read(start, min(5, end - start), file)
+      blocks.append(ordinal(key, bytes.rawSpan))
+    }
+    return distinct(blocks)
+  }
+
+  private func read(
+    _ start: Int, _ byteCount: Int, _ file: SegmentFile
+  ) throws(ReelError) -> [UInt8] {
+    let bytes = try file.file.read(at: offset + start, byteCount: byteCount)
+    guard bytes.count == byteCount else {
+      throw file.corrupted((offset + start)..<(offset + start + byteCount), "an index is cut off")
+    }
+    return bytes
+  }
+
+  /// The ordinal of a key, of which `bytes` begin with the byte of its first bit: up to 32 bits
+  /// from any bit of a byte on lie in five bytes.
+  private func ordinal(_ key: Int, _ bytes: RawSpan) -> Int {
+    var value = 0
+    for index in 0..<bytes.byteCount { value |= Int(bytes.byte(at: index)) << (8 * index) }
+    return (value >> (key * ordinalBits & 7)) & ((1 << ordinalBits) - 1)
+  }
+
+  private func distinct(_ ordinals: [Int]) -> [Int] {
+    var distinct: [Int] = []
+    for ordinal in ordinals.sorted() where ordinal < blockCount && ordinal != distinct.last {
+      distinct.append(ordinal)
+    }
+    return distinct
   }
 
   @inline(__always)

@@ -111,6 +111,7 @@ struct PostingIndex: Sendable {
     var rowCounts: [UInt32] = []
     var blockOffsets: [UInt32] = [0]
     var previous = 0..<0
+    var key: [UInt8] = []
     for _ in 0..<keyCount {
       let shared = try reader.count("a shared prefix", limit: previous.count)
       let length = try reader.count("a key's length", limit: Limits.dictionaryTextByteCount)
@@ -121,8 +122,10 @@ struct PostingIndex: Sendable {
       guard shared + length <= Limits.dictionaryTextByteCount,
         keys.count + shared + length <= ReelFrame.maximumByteCount
       else { throw ByteReader.Malformed("a key", "is too long", found: shared + length) }
-      keys.append(contentsOf: keys[previous.lowerBound..<(previous.lowerBound + shared)])
-      keys.append(rest)
+      // The key lies apart: appending a slice of an array to the array itself would copy all of it.
+      key.removeLast(key.count - shared)
+      key.append(rest)
+      keys.append(contentsOf: key)
       previous = Int(keyOffsets[keyOffsets.count - 1])..<keys.count
       keyOffsets.append(UInt32(keys.count))
       counts.append(try reader.varint("a key's count"))

@@ -91,7 +91,9 @@ struct Candidates {
       do throws(ReelError) {
         switch part.form {
         case .postings:
-          let index = try cache.postings(part, of: segment, cost: &cost).value
+          guard
+            let index = try cache.postings(part, of: segment, having: hashes(), cost: &cost)?.value
+          else { continue }
           for range in postings(index) {
             for key in range {
               index.forEachPosting(key) { block, _ in

@@ -149,7 +149,7 @@ struct Counting {
     for part in directory.indexes where part.column == column {
       var cost = QueryCost()
       guard part.form == .postings, part.byteCount > 0,
-        let index = try? cache.postings(part, of: segment, cost: &cost).value
+        let index = try? cache.postings(part, of: segment, cost: &cost)?.value
       else {
         for ordinal in part.blocks { whole[ordinal] = -1 }
         continue

@@ -68,8 +68,8 @@ struct IDLookup {
   ) throws(ReelError) -> EventView? {
     var cost = QueryCost()
     var found: EventView?
-    let indexes = cache.ids(group, cost: &cost)
-    try indexes.search(hash) { number, ordinals throws(ReelError) in
+    let indexes = cache.ids(group, eventCount: snapshot.settledEventCount, cost: &cost)
+    try indexes.search(hash, cache: cache) { number, ordinals throws(ReelError) in
       found = try inSegment(id, hash, group.segments[number], ordinals, &damage)
       return found != nil
     }

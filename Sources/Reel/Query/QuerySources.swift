@@ -102,7 +102,7 @@ final class QuerySources {
     let summary = segment.summary
     return summary.eventCount > 0 && summary.minimumTimestamp <= range.upperBound
       && summary.maximumTimestamp >= range.lowerBound
-      && summary.nextSequence > snapshot.control.dropped.below
+      && !snapshot.control.removesAll(of: summary)
   }
 
   /// Everything that may have matches, for those who go over all of it, in order of arrival.

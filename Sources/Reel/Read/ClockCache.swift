@@ -6,7 +6,7 @@ struct CacheKey: Hashable, Sendable {
   private var place: UInt64
 
   enum Kind: UInt64 {
-    case block, directory, index, group, file
+    case block, directory, index, filter, group, file
   }
 
   init(_ kind: Kind, segment: UInt64, offset: Int = 0) {
@@ -83,6 +83,9 @@ struct ClockCache<Value: Sendable>: Sendable {
     count += 1
     self.byteCount += byteCount
   }
+
+  /// Forgets everything.
+  mutating func removeAll() { self = ClockCache(capacity: capacity) }
 
   /// Moves the hand to the next entry without a mark and removes it.
   private mutating func evict() {

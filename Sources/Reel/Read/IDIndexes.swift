@@ -34,17 +34,22 @@ final class IDIndexes: Sendable {
   /// For each segment, whether the parts cover all its blocks.
   private let isCovered: [Bool]
 
-  /// Reads the indexes through `cache`, which keeps none of them by itself.
-  init(_ group: SegmentGroup, cache: ReadCache, cost: inout QueryCost) {
+  private let group: SegmentGroup
+
+  /// Reads the indexes through `cache`, which keeps none of them by itself; if `isFront`, they are
+  /// checked, and all but their fronts is left in the files.
+  init(_ group: SegmentGroup, isFront: Bool, cache: ReadCache, cost: inout QueryCost) {
     var parts: [Part] = []
     var isCovered: [Bool] = []
     for (number, segment) in group.segments.enumerated() {
       let found = try? Self.parts(of: segment, cache: cache, cost: &cost)
       isCovered.append(found != nil)
       for (firstBlock, index) in found ?? [] {
+        let index = isFront ? index.front : index
         parts.append(Part(segment: number, firstBlock: firstBlock, index: index))
       }
     }
+    self.group = group
     self.parts = parts
     self.isCovered = isCovered
   }
@@ -64,24 +69,41 @@ final class IDIndexes: Sendable {
     return parts
   }
 
+  private func blocks(
+    _ hash: UInt64, _ part: Part, _ cache: ReadCache
+  ) throws(ReelError) -> [Int] {
+    if part.index.isWhole { return part.index.blocks(hash) }
+    do throws(ReelError) {
+      return try part.index.blocks(hash, in: cache.file(group.segments[part.segment]))
+    } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
+      return []  // retention removed the segment meanwhile
+    }
+  }
+
   var byteCount: Int { parts.reduce(64) { $0 + $1.index.byteCount + 32 } }
 
   /// Calls `body` with what each segment may have, the last first, until it returns true: the
   /// ordinals of blocks, ascending, or nothing when all of its blocks must be asked.
   ///
   /// Segments that cannot have the id are passed over.
-  func search<E: Error>(
-    _ hash: UInt64, _ body: (_ segment: Int, _ ordinals: [Int]?) throws(E) -> Bool
-  ) throws(E) {
+  func search(
+    _ hash: UInt64, cache: ReadCache,
+    _ body: (_ segment: Int, _ ordinals: [Int]?) throws(ReelError) -> Bool
+  ) throws(ReelError) {
     var part = parts.count - 1
     for segment in isCovered.indices.reversed() {
       var ordinals: [Int] = []
+      var isCovered = isCovered[segment]
       while part >= 0, parts[part].segment == segment {
         let firstBlock = parts[part].firstBlock
-        for block in parts[part].index.blocks(hash) { ordinals.append(firstBlock + block) }
+        do throws(ReelError) {
+          for block in try blocks(hash, parts[part], cache) { ordinals.append(firstBlock + block) }
+        } catch .corrupted {
+          isCovered = false
+        }
         part -= 1
       }
-      if !isCovered[segment] {
+      if !isCovered {
         if try body(segment, nil) { return }
       } else if !ordinals.isEmpty {
         ordinals.sort()

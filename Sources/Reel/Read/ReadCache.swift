@@ -8,11 +8,13 @@ final class ReadCache: Sendable {
     case directory(ReadableDirectory)
     case postings(Shared<PostingIndex>)
     case fingerprints(FingerprintIndex)
+    case filter(KeyFilter)
     case ids(IDIndexes)
   }
 
   private let folder: any Folder
   private let temporaryPath: String?
+  private let capacity: Int
   private let lock = Lock()
   // Both are guarded by the lock alone: the runtime need not watch over them as well.
   @exclusivity(unchecked) private nonisolated(unsafe) var contents: ClockCache<Value>
@@ -21,6 +23,7 @@ final class ReadCache: Sendable {
   init(folder: any Folder, configuration: RecordingConfiguration) {
     self.folder = folder
     temporaryPath = configuration.temporaryFolder
+    capacity = configuration.cacheByteCount
     unsafe contents = ClockCache(capacity: configuration.cacheByteCount)
     unsafe files = ClockCache(capacity: configuration.openFileCount)
   }
@@ -45,9 +48,19 @@ final class ReadCache: Sendable {
   func file(_ segment: ReadableSegment) throws(ReelError) -> SegmentFile {
     let key = CacheKey(.file, segment: segment.firstSequence)
     if let file = lock.withLock({ unsafe files.value(for: key) }) { return file }
-    let file = try SegmentFile(file: try folder.open(segment.name, .read))
+    let file = try SegmentFile(file: try open(segment))
     lock.withLock { unsafe files.insert(file, for: key, byteCount: 1) }
     return file
+  }
+
+  /// Opens a segment's file, once more without the others when the process may have no more open.
+  private func open(_ segment: ReadableSegment) throws(ReelError) -> any File {
+    do throws(ReelError) {
+      return try folder.open(segment.name, .read)
+    } catch .io(let failure) where failure.code == ErrorNumber.tooManyFiles {
+      lock.withLock { unsafe files.removeAll() }
+      return try folder.open(segment.name, .read)
+    }
   }
 
   // MARK: Blocks
@@ -122,30 +135,46 @@ final class ReadCache: Sendable {
     return directory
   }
 
-  /// The indexes of the ids of a group.
-  func ids(_ group: SegmentGroup, cost: inout QueryCost) -> IDIndexes {
+  /// The indexes of the ids of a group, of a snapshot with so many events.
+  ///
+  /// When those of all groups would take more than half of the cache, only their fronts are kept.
+  func ids(_ group: SegmentGroup, eventCount: Int, cost: inout QueryCost) -> IDIndexes {
+    let isFront = eventCount > capacity / 2 / FingerprintIndex.usualByteCount
     guard let first = group.segments.first else {
-      return IDIndexes(group, cache: self, cost: &cost)
+      return IDIndexes(group, isFront: isFront, cache: self, cost: &cost)
     }
     let key = CacheKey(
       .group, segment: first.firstSequence, offset: group.segments.count)
     if case .ids(let indexes)? = find(key) { return indexes }
-    let indexes = IDIndexes(group, cache: self, cost: &cost)
+    let indexes = IDIndexes(group, isFront: isFront, cache: self, cost: &cost)
     keep(.ids(indexes), key, byteCount: indexes.byteCount)
     return indexes
   }
 
+  /// An index of keys, or nothing when it is known to have none of those with `hashes`.
+  ///
+  /// One that has none is not kept, only its filter: a query for a rare key over many segments
+  /// would push out everything else.
   func postings(
-    _ part: IndexPart, of segment: ReadableSegment, cost: inout QueryCost
-  ) throws(ReelError) -> Shared<PostingIndex> {
+    _ part: IndexPart, of segment: ReadableSegment, having hashes: [UInt64]? = nil,
+    cost: inout QueryCost
+  ) throws(ReelError) -> Shared<PostingIndex>? {
     let key = CacheKey(.index, segment: segment.firstSequence, offset: part.offset)
     if case .postings(let index)? = find(key) { return index }
+    let filterKey = CacheKey(.filter, segment: segment.firstSequence, offset: part.offset)
+    if let hashes, case .filter(let filter)? = find(filterKey), !filter.mayHaveAny(hashes) {
+      return nil
+    }
     let file = try file(segment)
     let raw = try file.indexContent(part)
     cost.bytesRead += part.byteCount
     do throws(ByteReader.Malformed) {
       let index = Shared(
         try PostingIndex(decoding: raw.rawSpan, blockCount: part.blocks.count))
+      if let filter = KeyFilter(index.value) {
+        keep(.filter(filter), filterKey, byteCount: filter.byteCount)
+        if let hashes, !filter.mayHaveAny(hashes) { return nil }
+      }
       keep(.postings(index), key, byteCount: index.value.byteCount)
       return index
     } catch {
@@ -153,6 +182,7 @@ final class ReadCache: Sendable {
     }
   }
 
+  /// An index of fingerprints, kept in memory unless somebody else keeps it.
   func fingerprints(
     _ part: IndexPart, of segment: ReadableSegment, isKept: Bool = true, cost: inout QueryCost
   ) throws(ReelError) -> FingerprintIndex {
@@ -162,7 +192,8 @@ final class ReadCache: Sendable {
     let raw = try file.indexContent(part)
     cost.bytesRead += part.byteCount
     do throws(ByteReader.Malformed) {
-      let index = try FingerprintIndex(decoding: raw, blockCount: part.blocks.count)
+      let index = try FingerprintIndex(
+        decoding: raw, blockCount: part.blocks.count, at: part.offset + ReelFrame.overhead)
       if isKept { keep(.fingerprints(index), key, byteCount: index.byteCount) }
       return index
     } catch {

@@ -65,8 +65,9 @@ final class Snapshot: Sendable {
   let segments: [ReadableSegment]
   /// The order in time of all segments but the last, which may still grow.
   let order: TimeOrder
-  /// All segments but the last, in groups.
+  /// All segments but the last, in groups, and their events.
   let groups: [SegmentGroup]
+  let settledEventCount: Int
   /// Blocks in memory that stand for what is in the write-ahead buffer; rows below
   /// ``firstBufferedSequence`` are in segments as well.
   let buffered: [DecodedBlock]
@@ -83,6 +84,7 @@ final class Snapshot: Sendable {
     segments = draft.segments
     order = settled.order
     groups = settled.groups
+    settledEventCount = settled.eventCount
     buffered = draft.buffered
     firstBufferedSequence = draft.firstBufferedSequence
     control = draft.control
@@ -103,11 +105,13 @@ struct SettledSegments: Sendable {
   let stretches: [TimeOrder.Stretch]
   let order: TimeOrder
   let groups: [SegmentGroup]
+  let eventCount: Int
 
   init(_ segments: ArraySlice<ReadableSegment>) {
     stretches = segments.map(\.summary.stretch)
     order = TimeOrder(stretches)
     groups = SegmentGroup.groups(of: segments)
+    eventCount = segments.reduce(0) { $0 + Int(clamping: $1.summary.eventCount) }
   }
 
   /// Whether `segments` are the ones that this is of.

@@ -2,7 +2,8 @@ extension Recorder {
   /// Removes every event with a timestamp before `timestamp` that has arrived by now.
   ///
   /// Exact at once for every query, in any process, and across restarts; events that arrive later
-  /// are kept, however old. Space comes back by whole segments.
+  /// are kept, however old. Space comes back by whole segments, which the flusher unlinks after
+  /// this returns.
   ///
   /// - Returns: How many events were removed.
   /// - Throws: ``ReelError/limitExceeded(what:found:limit:)`` when more than 512 cuts hide events
@@ -59,7 +60,7 @@ extension Recorder {
         limit: ControlState.maximumCutCount)
     }
     _ = try log.append(.cut(cut))
-    _ = try log.waitForRetention(.covered(by: cut))
+    log.unlink(coveredBy: cut)
     return planned.eventCount
   }
 }

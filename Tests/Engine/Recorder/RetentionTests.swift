@@ -50,6 +50,31 @@ import Testing
     }
   }
 
+  /// Segments are unlinked after a removal has returned: queries must not look for them.
+  @Test func queriesRightAfterARemovalMeetNoFileThatGoes() throws {
+    try withTemporaryDirectory { path in
+      let recorder = try Recorder(path: path, configuration: .tiny)
+      let recording = try recorder.recording
+      for round in 0..<8 {
+        let first = round * 4000
+        for number in first..<(first + 4000) { try recorder.append(numbered(number)) }
+        try recorder.flush()
+        try recorder.removeEvents(before: Timestamp(nanoseconds: Int64(first + 3990)))
+        for _ in 0..<20 {
+          let answer = try recording.events(limit: nil)
+          #expect(answer.events.count == 10)
+          #expect(answer.completeness.damages.isEmpty, "round \(round)")
+          #expect(try recording.event(id: EventID("event-\(first)")) == nil)
+          #expect(try recording.facets(of: .kind).map(\.count) == [10])
+        }
+      }
+      let segments = try recording.statistics().segmentCount
+      try recorder.close()
+      #expect(try Recording(path: path).statistics().segmentCount <= segments)
+      #expect(try POSIXFolder(path: path, create: false).list().count < 8)
+    }
+  }
+
   @Test func keepingNoneRemovesAllAndRecordingGoesOn() throws {
     try withTemporaryDirectory { path in
       let recorder = try Recorder(path: path, configuration: .tiny)

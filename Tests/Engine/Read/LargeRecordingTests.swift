@@ -1,0 +1,84 @@
+import Testing
+
+@testable import Reel
+
+/// What a recording needs whose indexes do not fit into the cache: they are asked in the files.
+@Suite struct LargeRecordingTests {
+  /// Many segments of about a thousand events, each with a correlation of its own and an id that
+  /// every hundredth event repeats.
+  private static func withSegments(_ body: (String, ModelStore) throws -> Void) throws {
+    try withTemporaryDirectory { path in
+      var configuration = RecorderConfiguration()
+      configuration.segmentByteCount = 64 << 10
+      configuration.blockByteCount = 16 << 10
+      var random = SeededRandom(1)
+      let events = (1...12_000).map { number in
+        var event = numbered(number)
+        event.correlationID = "c-\(number)"
+        event.payload = Payload(random.bytes(60), encoding: .bytes)
+        if number % 100 == 0 { event.id = EventID("repeated-\(number % 700)") }
+        return event
+      }
+      let model = try record(events, at: path, configuration)
+      try body(path, model)
+    }
+  }
+
+  @Test(arguments: [0, 20 << 10, 400 << 10, 32 << 20])
+  func idsAreFoundWithACacheOfAnySize(cacheByteCount: Int) throws {
+    try Self.withSegments { path, model in
+      var configuration = RecordingConfiguration()
+      configuration.cacheByteCount = cacheByteCount
+      configuration.openFileCount = 2
+      let recording = try Recording(path: path, configuration: configuration)
+      #expect(try recording.statistics().segmentCount > 8)
+      for number in stride(from: 1, through: 12_000, by: cacheByteCount == 0 ? 1999 : 231) {
+        let id = try #require(model.events[number - 1].id)
+        #expect(try recording.event(id: id) == model.event(id: id), "\(number)")
+        #expect(try recording.event(id: EventID("nobody-\(number)")) == nil)
+      }
+      #expect(try recording.statistics().cacheByteCount <= cacheByteCount)
+    }
+  }
+
+  @Test func aKeyOfOneSegmentIsFoundAmongManyAgainAndAgain() throws {
+    try Self.withSegments { path, model in
+      var configuration = RecordingConfiguration()
+      configuration.cacheByteCount = 600 << 10
+      let recording = try Recording(path: path, configuration: configuration)
+      for _ in 0..<2 {
+        for number in stride(from: 1, through: 12_000, by: 611) {
+          var query = Query()
+          query.correlationID = "c-\(number)"
+          let found = try recording.events(query).events
+          #expect(difference(found, [model.events[number - 1]]) == nil, "\(number)")
+          query.correlationID = "nobody-\(number)"
+          #expect(try recording.count(query) == 0)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [511, 512, 5000])
+  func aFilterLacksNoKeyAndHasFewOthers(count: Int) throws {
+    var builder = PostingIndexBuilder(seed: 1)
+    for number in 0..<count {
+      let key = Array("key-\(number)".utf8)
+      builder.add(key.rawSpan, block: 0, count: 1)
+    }
+    let raw = builder.encode()
+    let index = try PostingIndex(decoding: raw.rawSpan, blockCount: 1)
+    guard let filter = KeyFilter(index) else {
+      #expect(count < KeyFilter.minimumKeyCount)
+      return
+    }
+    var others = 0
+    for number in 0..<20_000 {
+      let key = Array("key-\(number)".utf8)
+      let mayHave = filter.mayHave(keyHash(key.rawSpan))
+      if number < count { #expect(mayHave) } else if mayHave { others += 1 }
+    }
+    #expect(others < 100)
+    #expect(filter.byteCount <= 4 * count + 64)
+  }
+}
