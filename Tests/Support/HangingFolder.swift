@@ -3,7 +3,8 @@ import Synchronization
 
 @testable import Reel
 
-/// A folder whose writes to segments and syncs can be held up, as by a disk that does not answer.
+/// A folder whose writes to segments and syncs can be held up, as by a disk that does not answer,
+/// whose disk can be full, and which opens no more segments at once than it is told.
 final class HangingFolder: Folder {
   private let folder: any Folder
   private let gate: Gate
@@ -26,6 +27,11 @@ final class HangingFolder: Folder {
       condition.broadcast()
       condition.unlock()
     }
+
+    /// Segment files that are open, and how many may be; how often another was refused.
+    let open = Counter()
+    let maximum = Counter()
+    let refused = Counter()
 
     private let isFull = Counter()
 
@@ -60,13 +66,23 @@ final class HangingFolder: Folder {
   /// Segments find no room, or find it again.
   func fill(_ isFull: Bool) { gate.set(isFull: isFull) }
 
+  /// No more than `count` segments can be open at once.
+  func limitSegments(to count: Int) { gate.maximum.value = count }
+
+  /// How often a segment was not opened for that.
+  var refusedCount: Int { gate.refused.value }
+
   /// How often a file was synced.
   var syncCount: Int { gate.syncCount }
 
   var path: String { folder.path }
   func list() throws(ReelError) -> [String] { try folder.list() }
   func open(_ name: String, _ access: FileAccess) throws(ReelError) -> any File {
-    HangingFile(try folder.open(name, access), gate)
+    if name.contains(".segment"), gate.maximum.value > 0, gate.open.value >= gate.maximum.value {
+      gate.refused.add(1)
+      throw .io(IOFailure(operation: "openat", path: name, code: ErrorNumber.tooManyFiles))
+    }
+    return HangingFile(try folder.open(name, access), gate)
   }
   func temporaryFile() throws(ReelError) -> any File { try folder.temporaryFile() }
 
@@ -90,7 +106,10 @@ private final class HangingFile: File {
   init(_ file: any File, _ gate: HangingFolder.Gate) {
     self.file = file
     self.gate = gate
+    if file.path.contains(".segment") { gate.open.add(1) }
   }
+
+  deinit { if file.path.contains(".segment") { gate.open.add(-1) } }
 
   var path: String { file.path }
   func byteCount() throws(ReelError) -> Int { try file.byteCount() }

@@ -23,6 +23,9 @@ final class RecordPage: Sendable {
 
   static let unreadable = UInt32.max
 
+  /// About what an event takes.
+  private static let usualByteCount = 320
+
   init(region: Region, offsets: [UInt32], schema: AttributeSchema, damage: Corruption? = nil) {
     self.region = region
     self.offsets = offsets
@@ -42,6 +45,9 @@ final class RecordPage: Sendable {
   func prefetch(_ offset: Int, byteCount: Int) {
     region.prefetch(at: offset, byteCount: byteCount)
   }
+
+  /// Brings the first of the records to be looked at near.
+  func prefetch(_ offset: Int) { prefetch(offset, byteCount: Self.usualByteCount) }
 
   /// The event at `place`, or nothing when it could not be read.
   @inline(__always)

@@ -3,9 +3,17 @@
 struct BlockFilter: Sendable {
   /// One condition on a column of texts.
   struct TextCondition: Sendable {
-    var columns: [ColumnID]
+    let columns: [ColumnID]
     /// The row has one of these.
-    var keys: [[UInt8]]
+    let keys: [[UInt8]]
+    /// Of the keys, by which every segment's index is asked.
+    let hashes: [UInt64]
+
+    init(columns: [ColumnID], keys: [[UInt8]]) {
+      self.columns = columns
+      self.keys = keys
+      hashes = keys.map { keyHash($0.rawSpan) }
+    }
   }
 
   /// A condition on a function that names only some of its parts.

@@ -25,30 +25,29 @@ struct Candidates {
     for condition in filter.texts {
       var found: [Int] = []
       for column in condition.columns {
-        try look(&found, column, segment, directory, cost: &cost) { index in
+        try look(
+          &found, column, segment, directory, cost: &cost, hashes: condition.hashes
+        ) { index in
           condition.keys.compactMap { key in index.find(key.rawSpan) }.map { $0..<($0 + 1) }
-        } hashes: {
-          condition.keys.map { key in keyHash(key.rawSpan) }
         }
       }
       narrow(distinct(found))
     }
     if let function = filter.function {
       var found: [Int] = []
-      try look(&found, .function, segment, directory, cost: &cost) { index in
+      try look(&found, .function, segment, directory, cost: &cost, hashes: nil) { index in
         Self.functionKeys(function, index)
-      } hashes: {
-        nil
       }
       narrow(distinct(found))
     }
     for attribute in filter.attributes {
       var found: [Int] = []
       let key = attribute.key
-      try look(&found, .attribute(attribute.index), segment, directory, cost: &cost) { index in
+      try look(
+        &found, .attribute(attribute.index), segment, directory, cost: &cost,
+        hashes: [keyHash(key.rawSpan)]
+      ) { index in
         index.find(key.rawSpan).map { [$0..<($0 + 1)] } ?? []
-      } hashes: {
-        [keyHash(key.rawSpan)]
       }
       narrow(distinct(found))
     }
@@ -62,11 +61,9 @@ struct Candidates {
   ) throws(ReelError) -> [Int] {
     var found: [Int] = []
     let bytes = id.bytes
-    try look(&found, .id, segment, directory, cost: &cost) { _ in
-      []
-    } hashes: {
-      [keyHash(bytes.rawSpan)]
-    }
+    try look(
+      &found, .id, segment, directory, cost: &cost, hashes: [keyHash(bytes.rawSpan)]
+    ) { _ in [] }
     if let sequence = id.generatedParts?.sequenceNumber {
       found += directory.blocks.indices.filter { index in
         let block = directory.blocks[index]
@@ -76,11 +73,12 @@ struct Candidates {
     return distinct(found)
   }
 
-  /// Appends the blocks that may have a key in `column`, in any order.
+  /// Appends the blocks that may have a key in `column`, in any order; `hashes` are those of the
+  /// keys where they are known.
   private func look(
     _ found: inout [Int], _ column: ColumnID, _ segment: ReadableSegment,
     _ directory: ReadableDirectory, cost: inout QueryCost,
-    postings: (PostingIndex) -> [Range<Int>], hashes: () -> [UInt64]?
+    hashes: [UInt64]?, postings: (PostingIndex) -> [Range<Int>]
   ) throws(ReelError) {
     found += directory.unindexed
     for part in directory.indexes where part.column == column {
@@ -92,7 +90,7 @@ struct Candidates {
         switch part.form {
         case .postings:
           guard
-            let index = try cache.postings(part, of: segment, having: hashes(), cost: &cost)?.value
+            let index = try cache.postings(part, of: segment, having: hashes, cost: &cost)?.value
           else { continue }
           for range in postings(index) {
             for key in range {
@@ -102,7 +100,7 @@ struct Candidates {
             }
           }
         case .fingerprints:
-          guard let hashes = hashes() else {
+          guard let hashes else {
             found += part.blocks
             continue
           }

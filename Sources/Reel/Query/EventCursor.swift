@@ -153,7 +153,7 @@ public final class EventCursor {
       return true
     }
     let page = try passes?.next()
-    for damage in sources.takeDamages() { report(damage) }
+    reportDamages()
     guard let page else { return false }
     makeReady(page, 0..<page.count)
     return true
@@ -164,8 +164,7 @@ public final class EventCursor {
     current = (run, indexes.upperBound..<indexes.upperBound)
     try sources.render(run, from: indexes.lowerBound, count: min(rest, run.rows.count))
     guard let rendered = run.page else {
-      for damage in sources.takeDamages() { report(damage) }
-      return
+      return reportDamages()
     }
     if let first = rendered.firstIndex {
       let end = min(indexes.upperBound, first + rendered.page.count)
@@ -186,7 +185,7 @@ public final class EventCursor {
       offsets.removeAll { $0 == RecordPage.unreadable }
       if offsets.count < count { report(damage) }
     }
-    if let first = offsets.first { page.prefetch(Int(first), byteCount: 320) }
+    if let first = offsets.first { page.prefetch(Int(first)) }
     self.page = page
     ready = offsets
   }
@@ -209,7 +208,7 @@ public final class EventCursor {
       case .run(let run): return run
       }
       if passes != nil { return nil }
-      for damage in sources.takeDamages() { report(damage) }
+      reportDamages()
     }
     return nil
   }
@@ -242,6 +241,10 @@ public final class EventCursor {
     heap = Heap<MergeItem>()
     passes = PassMerge(
       sources: sources, after: lastKey, limit: rest == .max ? nil : rest + 1, bounds: bounds)
+  }
+
+  private func reportDamages() {
+    for damage in sources.takeDamages() { report(damage) }
   }
 
   private func report(_ damage: Corruption) {

@@ -1,9 +1,9 @@
 /// Names what a cache holds: something of a segment, at a place in its file.
 struct CacheKey: Hashable, Sendable {
   /// The segment's first sequence number.
-  var segment: UInt64
+  private let segment: UInt64
   /// The place in its file, with what is there in the lowest bits.
-  private var place: UInt64
+  private let place: UInt64
 
   enum Kind: UInt64 {
     case block, directory, index, filter, group, file

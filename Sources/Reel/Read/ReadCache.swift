@@ -53,12 +53,16 @@ final class ReadCache: Sendable {
     return file
   }
 
-  /// Opens a segment's file, once more without the others when the process may have no more open.
+  /// Opens a segment's file; when the process may have no more open, once more after giving up the
+  /// others and the blocks, each of which holds the file that its payloads are in.
   private func open(_ segment: ReadableSegment) throws(ReelError) -> any File {
     do throws(ReelError) {
       return try folder.open(segment.name, .read)
     } catch .io(let failure) where failure.code == ErrorNumber.tooManyFiles {
-      lock.withLock { unsafe files.removeAll() }
+      lock.withLock {
+        unsafe files.removeAll()
+        unsafe contents.removeAll()
+      }
       return try folder.open(segment.name, .read)
     }
   }

@@ -102,22 +102,21 @@ final class Snapshot: Sendable {
 
 /// What is known of all segments but the last, and kept while they are the same.
 struct SettledSegments: Sendable {
-  let stretches: [TimeOrder.Stretch]
+  private let segments: ArraySlice<ReadableSegment>
   let order: TimeOrder
   let groups: [SegmentGroup]
   let eventCount: Int
 
   init(_ segments: ArraySlice<ReadableSegment>) {
-    stretches = segments.map(\.summary.stretch)
-    order = TimeOrder(stretches)
+    self.segments = segments
+    order = TimeOrder(segments.map(\.summary.stretch))
     groups = SegmentGroup.groups(of: segments)
     eventCount = segments.reduce(0) { $0 + Int(clamping: $1.summary.eventCount) }
   }
 
   /// Whether `segments` are the ones that this is of.
   func isCurrent(for segments: ArraySlice<ReadableSegment>) -> Bool {
-    segments.map(\.summary.stretch) == stretches
-      && zip(segments, groups.lazy.flatMap(\.segments)).allSatisfy { $0 === $1 }
+    segments.elementsEqual(self.segments) { $0 === $1 }
   }
 }
 

@@ -56,6 +56,23 @@ import Testing
           #expect(try recording.count(query) == 0)
         }
       }
+      // What no segment has is told by the filters, and nothing is read for it.
+      var nobody = Query()
+      nobody.correlationID = "nobody-1"
+      #expect(try recording.tally(nobody).cost.bytesRead == 0)
+    }
+  }
+
+  @Test func filesAreGivenBackWhenTheProcessMayOpenNoMore() throws {
+    try Self.withSegments { path, model in
+      let folder = HangingFolder(try POSIXFolder(path: path, create: false))
+      folder.limitSegments(to: 3)
+      let recording = try Recording(folder: folder)
+      for number in stride(from: 1, through: 12_000, by: 487) {
+        let id = try #require(model.events[number - 1].id)
+        #expect(try recording.event(id: id) == model.event(id: id), "\(number)")
+      }
+      #expect(folder.refusedCount > 0)
     }
   }
 
