@@ -109,7 +109,7 @@ public struct SegmentInspection: Sendable {
       switch index.form {
       case .postings:
         return IndexInspection(
-          try PostingIndex(decoding: content.rawSpan, blockCount: index.blocks.count))
+          try PostingIndex(decoding: content, blockCount: index.blocks.count))
       case .fingerprints:
         let fingerprints = try FingerprintIndex(
           decoding: content, blockCount: index.blocks.count)
@@ -270,11 +270,16 @@ public struct IndexInspection: Hashable, Sendable {
 
   init(_ index: PostingIndex) {
     keyCount = index.keyCount
-    keys = (0..<index.keyCount).map { number in
-      let postings = index.postings(number)
-      return Key(
-        bytes: index.key(number).copied(), rowCount: postings.reduce(0) { $0 + $1.rowCount },
-        blocks: postings.map(\.block))
+    var keys: [Key] = []
+    index.forEachKey { key, postings in
+      var blocks: [Int] = []
+      var rowCount = 0
+      index.forEachPosting(postings) {
+        blocks.append($0)
+        rowCount += $1
+      }
+      keys.append(Key(bytes: key.copied(), rowCount: rowCount, blocks: blocks))
     }
+    self.keys = keys
   }
 }

@@ -41,8 +41,8 @@ struct BlockFilter: Sendable {
   var timestamps: ClosedRange<Int64>?
   var texts: [TextCondition] = []
   var function: FunctionCondition?
-  /// Attribute indexes with the bytes of the value.
-  var attributes: [(index: Int, key: [UInt8])] = []
+  /// Attribute indexes with the bytes of the value and their hash.
+  var attributes: [(index: Int, key: [UInt8], hash: UInt64)] = []
   var id: EventID?
   /// Whether nothing can match: an empty time range, an attribute that is not declared.
   var isImpossible = false
@@ -86,7 +86,7 @@ struct BlockFilter: Sendable {
         continue
       }
       let key = try AttributeSchema.single(value, of: schema.declarations[index])
-      attributes.append((index, key))
+      attributes.append((index, key, keyHash(key.rawSpan)))
     }
   }
 

@@ -8,6 +8,36 @@ struct Candidates {
     self.cache = cache
   }
 
+  /// Whether a segment may hold matches, by what is known of its keys alone.
+  func mayMatch(_ segment: ReadableSegment, cost: inout QueryCost) -> Bool {
+    do {
+      for condition in filter.texts {
+        guard try mayHaveAny(condition.hashes, in: condition.columns, segment, cost: &cost)
+        else { return false }
+      }
+      for attribute in filter.attributes {
+        guard
+          try mayHaveAny(
+            [attribute.hash], in: [.attribute(attribute.index)], segment, cost: &cost)
+        else { return false }
+      }
+      return true
+    } catch {
+      return true  // whoever opens the segment meets the error too, and says so
+    }
+  }
+
+  private func mayHaveAny(
+    _ hashes: [UInt64], in columns: [ColumnID], _ segment: ReadableSegment,
+    cost: inout QueryCost
+  ) throws(ReelError) -> Bool {
+    for column in columns {
+      let keys = try cache.keys(column, of: segment, having: hashes, cost: &cost)
+      guard let keys, try !keys.mayHaveAny(hashes, of: segment, cache: cache) else { return true }
+    }
+    return false
+  }
+
   /// The ordinals of the blocks of `directory` that may hold matches, ascending; nothing when all
   /// of them may.
   ///
@@ -28,7 +58,7 @@ struct Candidates {
         try look(
           &found, column, segment, directory, cost: &cost, hashes: condition.hashes
         ) { index in
-          condition.keys.compactMap { key in index.find(key.rawSpan) }.map { $0..<($0 + 1) }
+          condition.keys.compactMap { key in index.find(key.rawSpan) }
         }
       }
       narrow(distinct(found))
@@ -36,7 +66,7 @@ struct Candidates {
     if let function = filter.function {
       var found: [Int] = []
       try look(&found, .function, segment, directory, cost: &cost, hashes: nil) { index in
-        Self.functionKeys(function, index)
+        Self.postings(of: function, index)
       }
       narrow(distinct(found))
     }
@@ -45,9 +75,9 @@ struct Candidates {
       let key = attribute.key
       try look(
         &found, .attribute(attribute.index), segment, directory, cost: &cost,
-        hashes: [keyHash(key.rawSpan)]
+        hashes: [attribute.hash]
       ) { index in
-        index.find(key.rawSpan).map { [$0..<($0 + 1)] } ?? []
+        index.find(key.rawSpan).map { [$0] } ?? []
       }
       narrow(distinct(found))
     }
@@ -78,7 +108,7 @@ struct Candidates {
   private func look(
     _ found: inout [Int], _ column: ColumnID, _ segment: ReadableSegment,
     _ directory: ReadableDirectory, cost: inout QueryCost,
-    hashes: [UInt64]?, postings: (PostingIndex) -> [Range<Int>]
+    hashes: [UInt64]?, postings: (PostingIndex) -> [PostingIndex.Postings]
   ) throws(ReelError) {
     found += directory.unindexed
     for part in directory.indexes where part.column == column {
@@ -89,14 +119,10 @@ struct Candidates {
       do throws(ReelError) {
         switch part.form {
         case .postings:
-          guard
-            let index = try cache.postings(part, of: segment, having: hashes, cost: &cost)?.value
-          else { continue }
-          for range in postings(index) {
-            for key in range {
-              index.forEachPosting(key) { block, _ in
-                found.append(part.blocks.lowerBound + block)
-              }
+          let index = try cache.postings(part, of: segment, cost: &cost).value
+          for postings in postings(index) {
+            index.forEachPosting(postings) { block, _ in
+              found.append(part.blocks.lowerBound + block)
             }
           }
         case .fingerprints:
@@ -130,15 +156,15 @@ struct Candidates {
     return index < sorted.count && sorted[index] == ordinal
   }
 
-  /// The keys that a partly named function stands for: with a module they lie side by side.
-  private static func functionKeys(
-    _ function: BlockFilter.FunctionCondition, _ index: PostingIndex
-  ) -> [Range<Int>] {
-    var range = 0..<index.keyCount
-    if let module = function.module {
-      let prefix = module + [FunctionKey.separator]
-      range = index.range(prefix: prefix.rawSpan)
+  /// Of the keys that a partly named function stands for: with a module they lie side by side.
+  private static func postings(
+    of function: BlockFilter.FunctionCondition, _ index: PostingIndex
+  ) -> [PostingIndex.Postings] {
+    var found: [PostingIndex.Postings] = []
+    let prefix = function.prefix
+    index.forEachKey(prefix: prefix.rawSpan) { key, postings in
+      if function.matches(key) { found.append(postings) }
     }
-    return range.filter { key in function.matches(index.key(key)) }.map { $0..<($0 + 1) }
+    return found
   }
 }

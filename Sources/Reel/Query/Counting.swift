@@ -149,20 +149,20 @@ struct Counting {
     for part in directory.indexes where part.column == column {
       var cost = QueryCost()
       guard part.form == .postings, part.byteCount > 0,
-        let index = try? cache.postings(part, of: segment, cost: &cost)?.value
+        let index = try? cache.postings(part, of: segment, cost: &cost).value
       else {
         for ordinal in part.blocks { whole[ordinal] = -1 }
         continue
       }
       sources.countBytesRead(cost.bytesRead)
-      for key in 0..<index.keyCount {
+      index.forEachKey { key, postings in
         var total = 0
-        index.forEachPosting(key) { block, rowCount in
+        index.forEachPosting(postings) { block, rowCount in
           if whole[part.blocks.lowerBound + block] >= 0 { total += rowCount }
         }
-        guard total > 0 else { continue }
+        guard total > 0 else { return }
         absent -= total
-        counts[index.key(key).copied(), default: 0] += total
+        counts[key.copied(), default: 0] += total
       }
     }
     let counted = whole.indices.filter { whole[$0] >= 0 }

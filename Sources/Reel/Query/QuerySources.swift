@@ -144,17 +144,18 @@ final class QuerySources {
     }
   }
 
-  /// The directory of a segment, and which of its blocks may match if not all; nothing when it is
-  /// damaged or gone.
+  /// The directory of a segment, and which of its blocks may match if not all; nothing when none
+  /// does, and when it is damaged or gone.
   private func open(
     _ segment: ReadableSegment
   ) throws(ReelError) -> (directory: ReadableDirectory, ordinals: [Int]?)? {
+    let candidates = Candidates(filter: filter, cache: cache)
+    guard candidates.mayMatch(segment, cost: &cost) else { return nil }
     cost.segmentsOpened += 1
     do {
       let directory = try segment.directory(cache, cost: &cost)
       cost.blockCount += directory.blocks.count
-      let ordinals = try Candidates(filter: filter, cache: cache).ordinals(
-        segment, directory, cost: &cost)
+      let ordinals = try candidates.ordinals(segment, directory, cost: &cost)
       return (directory, ordinals)
     } catch {
       try tolerate(error, segment)

@@ -8,7 +8,7 @@ final class ReadCache: Sendable {
     case directory(ReadableDirectory)
     case postings(Shared<PostingIndex>)
     case fingerprints(FingerprintIndex)
-    case filter(KeyFilter)
+    case keys(SegmentKeys)
     case ids(IDIndexes)
   }
 
@@ -155,32 +155,62 @@ final class ReadCache: Sendable {
     return indexes
   }
 
-  /// An index of keys, or nothing when it is known to have none of those with `hashes`.
+  /// Which keys a column of a segment cannot have; nothing for a segment that may still grow.
   ///
-  /// One that has none is not kept, only its filter: a query for a rare key over many segments
-  /// would push out everything else.
-  func postings(
-    _ part: IndexPart, of segment: ReadableSegment, having hashes: [UInt64]? = nil,
+  /// Of the indexes read for it, those that may have one of `hashes` are kept: they are asked next.
+  func keys(
+    _ column: ColumnID, of segment: ReadableSegment, having hashes: [UInt64],
     cost: inout QueryCost
-  ) throws(ReelError) -> Shared<PostingIndex>? {
+  ) throws(ReelError) -> SegmentKeys? {
+    guard case .complete(let trailer) = segment.form else { return nil }
+    let key = CacheKey(
+      .keys, segment: segment.firstSequence,
+      offset: trailer.directoryOffset << 8 | Int(column.rawValue))
+    if case .keys(let keys)? = find(key) { return keys }
+    let directory = try directory(trailer, of: segment, cost: &cost)
+    let keys = try SegmentKeys(
+      column, of: segment, directory, having: hashes, cache: self, cost: &cost)
+    keep(.keys(keys), key, byteCount: keys.byteCount)
+    return keys
+  }
+
+  /// The filter of an index of keys, which is kept itself when it may have one of `hashes`.
+  func filter(
+    _ part: IndexPart, of segment: ReadableSegment, having hashes: [UInt64],
+    cost: inout QueryCost
+  ) throws(ReelError) -> KeyFilter {
+    let index = try read(part, of: segment, cost: &cost)
+    let filter = KeyFilter(index.value)
+    if hashes.contains(where: { filter.mayHave($0) }) { keep(index, part, of: segment) }
+    return filter
+  }
+
+  /// An index of keys.
+  func postings(
+    _ part: IndexPart, of segment: ReadableSegment, cost: inout QueryCost
+  ) throws(ReelError) -> Shared<PostingIndex> {
     let key = CacheKey(.index, segment: segment.firstSequence, offset: part.offset)
     if case .postings(let index)? = find(key) { return index }
-    let filterKey = CacheKey(.filter, segment: segment.firstSequence, offset: part.offset)
-    if let hashes, case .filter(let filter)? = find(filterKey), !filter.mayHaveAny(hashes) {
-      return nil
-    }
+    let index = try read(part, of: segment, cost: &cost)
+    keep(index, part, of: segment)
+    return index
+  }
+
+  private func keep(
+    _ index: Shared<PostingIndex>, _ part: IndexPart, of segment: ReadableSegment
+  ) {
+    let key = CacheKey(.index, segment: segment.firstSequence, offset: part.offset)
+    keep(.postings(index), key, byteCount: index.value.byteCount)
+  }
+
+  private func read(
+    _ part: IndexPart, of segment: ReadableSegment, cost: inout QueryCost
+  ) throws(ReelError) -> Shared<PostingIndex> {
     let file = try file(segment)
     let raw = try file.indexContent(part)
     cost.bytesRead += part.byteCount
     do throws(ByteReader.Malformed) {
-      let index = Shared(
-        try PostingIndex(decoding: raw.rawSpan, blockCount: part.blocks.count))
-      if let filter = KeyFilter(index.value) {
-        keep(.filter(filter), filterKey, byteCount: filter.byteCount)
-        if let hashes, !filter.mayHaveAny(hashes) { return nil }
-      }
-      keep(.postings(index), key, byteCount: index.value.byteCount)
-      return index
+      return Shared(try PostingIndex(decoding: raw, blockCount: part.blocks.count))
     } catch {
       throw file.corrupted(part.offset..<(part.offset + part.byteCount), error.reason)
     }

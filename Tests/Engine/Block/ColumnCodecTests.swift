@@ -178,7 +178,7 @@ import Testing
     }
     _ = try? BlockHeader(decoding: bytes.rawSpan)
     _ = try? ControlState(decoding: bytes.rawSpan)
-    _ = try? PostingIndex(decoding: bytes.rawSpan, blockCount: 9)
+    _ = try? PostingIndex(decoding: bytes, blockCount: 9)
     _ = try? FingerprintIndex(decoding: bytes, blockCount: 9)
     _ = try? RecordView(bytes.rawSpan).byteCount
     _ = try? LZ4Frame.content(of: bytes.rawSpan, byteCount: 100)

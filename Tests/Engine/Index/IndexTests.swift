@@ -48,21 +48,34 @@ import Testing
       }
     }
     let raw = builder.encode()
-    let index = try PostingIndex(decoding: raw.rawSpan, blockCount: 30)
+    let index = try PostingIndex(decoding: raw, blockCount: 30)
     #expect(index.keyCount == wanted.count)
     for (key, blocks) in wanted {
       let known = index.find(key.rawSpan)
       let place = try #require(known)
-      let found = Dictionary(
-        uniqueKeysWithValues: index.postings(place).map { ($0.block, $0.rowCount) })
+      var found: [Int: Int] = [:]
+      index.forEachPosting(place) { found[$0] = $1 }
       #expect(found == blocks, "seed \(seed)")
     }
-    let prefix = Array("key/4".utf8)
-    let range = index.range(prefix: prefix.rawSpan)
-    #expect(range.count == wanted.keys.filter { $0.starts(with: prefix) }.count)
-    let none = Array("kez".utf8)
-    let found = index.find(none.rawSpan)
-    #expect(found == nil)
+    for text in ["", "k", "key/4", "key/49", "key/499", "kez"] {
+      let prefix = Array(text.utf8)
+      var found: [[UInt8]] = []
+      index.forEachKey(prefix: prefix.rawSpan) { key, _ in found.append(key.copied()) }
+      let known = wanted.keys.filter { $0.starts(with: prefix) }
+      #expect(found == known.sorted { $0.lexicographicallyPrecedes($1) }, "seed \(seed)")
+    }
+    // Keys that are not there: before, between and behind those that are.
+    for number in 0..<200 {
+      let none = Array("key/\(number)".utf8) + (number < 50 ? [UInt8(random.below(256))] : [])
+      if wanted[none] != nil { continue }
+      let isThere = index.find(none.rawSpan) != nil
+      #expect(!isThere, "seed \(seed)")
+    }
+    for text in ["", "a", "key", "kez"] {
+      let none = Array(text.utf8)
+      let isThere = index.find(none.rawSpan) != nil
+      #expect(!isThere)
+    }
   }
 
   @Test func anIndexRebuiltFromBlocksIsTheOneBuiltWhileRecording() throws {
