@@ -5,7 +5,8 @@
 /// reads little, and one without streams. Where so many blocks overlap in time that they cannot be
 /// held open at once, as in shuffled input, what is left is sorted instead (`PassMerge`). A cursor
 /// belongs to one task; the recording may be written to meanwhile, and the answer is that of the
-/// moment when the cursor was made.
+/// moment when the cursor was made. A long answer has its next block decoded on a second thread,
+/// which ends with the cursor.
 public final class EventCursor {
   private let snapshot: Snapshot
   private let sources: QuerySources
@@ -203,7 +204,10 @@ public final class EventCursor {
       case .blocks(let walk):
         let origin = walk.take()
         push(sources.item(walk))
-        if let origin, let run = try open(.stored(origin)) { return run }
+        if let origin {
+          sources.readAhead(origin, next: walk.first, count: rest)
+          if let run = try open(.stored(origin)) { return run }
+        }
       case .memory(let block): if let run = try open(.memory(block)) { return run }
       case .run(let run): return run
       }

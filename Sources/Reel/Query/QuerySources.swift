@@ -11,6 +11,9 @@ final class QuerySources {
   private let after: MergeKey?
   private(set) var cost = QueryCost()
   private var damages: [Corruption] = []
+  /// Decodes ahead of an answer that takes many blocks, once it has taken some.
+  private var ahead: ReadAhead?
+  private var takenCount = 0
 
   init(
     filter: BlockFilter, snapshot: Snapshot, cache: ReadCache, isDescending: Bool,
@@ -26,6 +29,8 @@ final class QuerySources {
     }
     cost.segmentCount = snapshot.segments.count
   }
+
+  deinit { ahead?.stop() }
 
   func takeDamages() -> [Corruption] {
     guard !damages.isEmpty else { return [] }
@@ -161,6 +166,27 @@ final class QuerySources {
       try tolerate(error, segment)
       return nil
     }
+  }
+
+  /// The blocks that an answer takes before any is decoded ahead: starting a thread costs about as
+  /// much as decoding one.
+  private static let blocksBeforeAhead = 4
+
+  /// Tells that `origin` is opened next and then, as far as can be told, `next`, of an answer that
+  /// wants `count` more events.
+  func readAhead(_ origin: BlockOrigin, next: BlockOrigin?, count: Int) {
+    if let ahead { cost.add(ahead.finish(origin)) }
+    takenCount += 1
+    guard let next, takenCount > Self.blocksBeforeAhead,
+      count > Self.blocksBeforeAhead * Int(next.entry.eventCount),
+      !cache.has(next, isWhole: !filter.hasConditions)
+    else { return }
+    if ahead == nil {
+      // Without another thread the answer is the same.
+      ahead = try? ReadAhead(
+        cache: cache, schema: schema, isWhole: !filter.hasConditions)
+    }
+    ahead?.begin(next)
   }
 
   /// The matching rows of a block, in the order of the answer; nothing when there is none.

@@ -98,6 +98,14 @@ final class ReadCache: Sendable {
     return kept
   }
 
+  /// Whether a block is in memory with its records or, unless `isWhole`, all its columns; or the
+  /// cache is so small that it would soon be gone again.
+  func has(_ origin: BlockOrigin, isWhole: Bool) -> Bool {
+    guard origin.entry.byteCount < capacity / 64 else { return true }
+    guard case .block(let kept)? = find(origin.key) else { return false }
+    return kept.page != nil || !isWhole && kept.block.decoded == .all
+  }
+
   /// All records of a block, if they are in memory or may be rendered.
   ///
   /// They may when many are wanted, or when the block was asked for before and is still remembered:

@@ -5,6 +5,33 @@ import Testing
 /// Every query gives what a plain array gives: random events in several small recordings, in
 /// blocks, in segments and in the buffer at once, and random queries of up to three conditions.
 @Suite struct QueryModelTests {
+  @Test(arguments: [Query.Order.ascending, .descending], [nil, "numbered"])
+  func aLongAnswerReadsEachBlockOnceAlsoAheadOfTime(order: Query.Order, kind: String?) throws {
+    try withTemporaryDirectory { path in
+      let events = (1...3000).map(numbered)
+      try record(events, at: path)
+      let recording = try Recording(path: path)
+      let statistics = try recording.statistics()
+      try #require(statistics.blockCount > 20)
+      var query = Query(order: order)
+      query.kinds = kind.map { [$0] } ?? []
+      for isAgain in [false, true] {
+        let cursor = try recording.cursor(query)
+        var count = 0
+        while let event = try cursor.next()?.event {
+          let wanted = order == .ascending ? events[count] : events[events.count - 1 - count]
+          #expect(event.id == wanted.id && event.payload == wanted.payload)
+          count += 1
+        }
+        #expect(count == events.count)
+        // No byte of the files is fetched twice, and most are fetched once.
+        let bytesRead = isAgain ? 0 : statistics.segmentByteCount
+        #expect(cursor.cost.bytesRead <= bytesRead)
+        #expect(cursor.cost.bytesRead >= bytesRead / 2)
+      }
+    }
+  }
+
   /// A recording with tiny blocks, whose newest events are still in the buffer, and its model.
   private static func with(
     seed: UInt64, count: Int, _ body: (Recording, ModelStore) throws -> Void

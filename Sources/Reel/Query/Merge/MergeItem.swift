@@ -9,9 +9,12 @@ struct MergeKey: Comparable, Hashable, Sendable {
 }
 
 /// A block's place in a segment.
-struct BlockOrigin {
+struct BlockOrigin: Sendable {
   var segment: ReadableSegment
   var entry: DirectoryEntry
+
+  /// Names it in the cache.
+  var key: CacheKey { CacheKey(.block, segment: segment.firstSequence, offset: entry.offset) }
 }
 
 /// Rows of a block in the order of an answer: a stretch of an array, from either end.
@@ -165,11 +168,16 @@ final class BlockWalk {
     next.map { directory.order.key($0, isDescending: isDescending) }
   }
 
-  /// The next block.
+  /// The next block, which is not taken.
+  var first: BlockOrigin? {
+    next.map { BlockOrigin(segment: segment, entry: directory.blocks[$0]) }
+  }
+
+  /// Takes the next block.
   func take() -> BlockOrigin? {
-    guard let ordinal = next else { return nil }
+    guard let origin = first else { return nil }
     advance()
-    return BlockOrigin(segment: segment, entry: directory.blocks[ordinal])
+    return origin
   }
 }
 
