@@ -81,13 +81,17 @@ struct ControlState: Hashable, Sendable {
     return false
   }
 
-  /// Whether all events of a segment have been removed: its file may be gone at any moment.
-  func removesAll(of segment: SegmentSummary) -> Bool {
-    if segment.nextSequence <= dropped.below { return true }
-    return cuts.contains { cut in
-      segment.nextSequence <= cut.sequence
-        && cut.before.map { segment.maximumTimestamp < $0 } ?? true
-    }
+  /// Whether all events of a block or segment have been removed; a segment's file may then be gone
+  /// at any moment.
+  func removesAll(of stretch: TimeOrder.Stretch) -> Bool {
+    stretch.last < dropped.below
+      || cuts.contains { $0.covers(timestamp: stretch.maximum, sequence: stretch.last) }
+  }
+
+  /// Whether some events of a block or segment may have been removed.
+  func mayRemove(from stretch: TimeOrder.Stretch) -> Bool {
+    stretch.first < dropped.below
+      || cuts.contains { $0.covers(timestamp: stretch.minimum, sequence: stretch.first) }
   }
 
   func encode() -> [UInt8] {

@@ -200,7 +200,7 @@ struct BlockFilter: Sendable {
     let isWhole =
       header.eventCount == header.recordCount && header.firstSequence >= firstSequence
       && range.contains(header.minimumTimestamp) && range.contains(header.maximumTimestamp)
-    let mayBeRemoved = control.mayRemove(from: header)
+    let mayBeRemoved = control.mayRemove(from: header.stretch)
     let rows = selection ?? (0..<Int32(header.recordCount)).map { $0 }
     if isWhole && !mayBeRemoved { return rows }
     return rows.filter { row in
@@ -210,13 +210,5 @@ struct BlockFilter: Sendable {
       return sequence >= firstSequence && range.contains(timestamp) && block.recordType(row) == 0
         && !(mayBeRemoved && control.isRemoved(timestamp: timestamp, sequence: sequence))
     }
-  }
-}
-
-extension ControlState {
-  /// Whether some events of a block may be removed.
-  func mayRemove(from header: BlockHeader) -> Bool {
-    header.firstSequence < dropped.below
-      || cuts.contains { $0.sequence > header.firstSequence }
   }
 }

@@ -36,8 +36,7 @@ struct Counting {
     guard !sources.filter.hasConditions, query.after == nil, let range = sources.range
     else { return nil }
     guard range.contains(entry.minimumTimestamp), range.contains(entry.maximumTimestamp),
-      entry.firstSequence >= snapshot.control.dropped.below,
-      !snapshot.control.cuts.contains(where: { $0.sequence > entry.firstSequence })
+      !snapshot.control.mayRemove(from: entry.stretch)
     else { return nil }
     return Int(entry.eventCount)
   }

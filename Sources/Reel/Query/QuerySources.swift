@@ -107,7 +107,7 @@ final class QuerySources {
     let summary = segment.summary
     return summary.eventCount > 0 && summary.minimumTimestamp <= range.upperBound
       && summary.maximumTimestamp >= range.lowerBound
-      && !snapshot.control.removesAll(of: summary)
+      && !snapshot.control.removesAll(of: summary.stretch)
   }
 
   /// Everything that may have matches, for those who go over all of it, in order of arrival.
@@ -124,7 +124,7 @@ final class QuerySources {
       let done = isDone?(segment, directory) ?? []
       for ordinal in ordinals ?? Array(directory.blocks.indices) where !done.contains(ordinal) {
         let entry = directory.blocks[ordinal]
-        guard entry.overlaps(range) else { continue }
+        guard mayMatch(entry, range) else { continue }
         let key = directory.order.key(ordinal, isDescending: isDescending)
         try body(.stored(BlockOrigin(segment: segment, entry: entry)), key)
       }
@@ -139,7 +139,12 @@ final class QuerySources {
     guard let range, let (directory, ordinals) = try open(segment) else { return nil }
     return item(
       BlockWalk(
-        segment, directory, ordinals: ordinals, range: range, isDescending: isDescending))
+        segment, directory, ordinals: ordinals, range: range, isDescending: isDescending,
+        control: snapshot.control))
+  }
+
+  private func mayMatch(_ entry: DirectoryEntry, _ range: ClosedRange<Int64>) -> Bool {
+    entry.overlaps(range) && !snapshot.control.removesAll(of: entry.stretch)
   }
 
   /// The item for the blocks that a walk has before it.
@@ -214,7 +219,7 @@ final class QuerySources {
     var lower = 0
     var upper: Int
     if !filter.hasConditions, after == nil, header.firstSequence >= firstSequence,
-      !snapshot.control.mayRemove(from: header)
+      !snapshot.control.mayRemove(from: header.stretch)
     {
       cost.rowsExamined += header.recordCount
       rows = block.eventOrder

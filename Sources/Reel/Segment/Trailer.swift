@@ -93,7 +93,7 @@ struct SegmentSummary: Hashable, Sendable {
   var stretch: TimeOrder.Stretch {
     TimeOrder.Stretch(
       minimum: minimumTimestamp, maximum: maximumTimestamp, first: firstSequence,
-      last: nextSequence)
+      last: max(nextSequence, 1) - 1)
   }
 
   mutating func add(_ block: DirectoryEntry, rawByteCount: Int) {

@@ -5,6 +5,23 @@ import Testing
 
 /// Retention keeps to its limits by whole segments; cuts are exact at once and for good.
 @Suite struct RetentionTests {
+  @Test func afterACutNoBlockIsDecodedThatItCoversWhole() throws {
+    try withTemporaryDirectory { path in
+      let recorder = try Recorder(path: path, configuration: .tiny)
+      for number in 1...3000 { try recorder.append(numbered(number)) }
+      try recorder.flush()
+      let recording = try recorder.recording
+      #expect(try recorder.removeEvents(before: Timestamp(nanoseconds: 2000)) == 1999)
+      let cursor = try recording.cursor(Query(), limit: 1)
+      #expect(try cursor.next()?.timestamp.nanoseconds == 2000)
+      #expect(cursor.cost.blocksDecoded <= 2)
+      let tally = try recording.tally(Query())
+      #expect(tally.count == 1001)
+      #expect(tally.cost.blocksDecoded <= 2)
+      try recorder.close()
+    }
+  }
+
   @Test func cutsAreExactAndHoldAcrossRestarts() throws {
     try withTemporaryDirectory { path in
       for seed in seeds(2) {

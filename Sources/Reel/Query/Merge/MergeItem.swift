@@ -113,6 +113,7 @@ final class BlockWalk {
   private let segment: ReadableSegment
   private let directory: ReadableDirectory
   private let range: ClosedRange<Int64>
+  private let control: ControlState
   /// All blocks that reach into the range; nothing when an index names some.
   private var all: TimeOrder.Walk?
   /// The blocks that an index names, in the order in which they are opened, and how many were.
@@ -122,11 +123,12 @@ final class BlockWalk {
 
   init(
     _ segment: ReadableSegment, _ directory: ReadableDirectory, ordinals: [Int]?,
-    range: ClosedRange<Int64>, isDescending: Bool
+    range: ClosedRange<Int64>, isDescending: Bool, control: ControlState
   ) {
     self.segment = segment
     self.directory = directory
     self.range = range
+    self.control = control
     guard var ordinals else {
       self.ordinals = []
       all = directory.order.walk(range, isDescending: isDescending)
@@ -153,14 +155,20 @@ final class BlockWalk {
 
   private func advance() {
     if all != nil {
-      repeat { next = all?.next() } while next.map { directory.blocks[$0].eventCount == 0 } ?? false
+      repeat { next = all?.next() } while next.map { !mayMatch($0) } ?? false
       return
     }
     next = nil
     while next == nil, taken < ordinals.count {
-      if directory.blocks[ordinals[taken]].overlaps(range) { next = ordinals[taken] }
+      if mayMatch(ordinals[taken]) { next = ordinals[taken] }
       taken += 1
     }
+  }
+
+  /// Whether a block has events within the range that have not been removed.
+  private func mayMatch(_ ordinal: Int) -> Bool {
+    let entry = directory.blocks[ordinal]
+    return entry.overlaps(range) && !control.removesAll(of: entry.stretch)
   }
 
   /// The first key that an event in the next block can have, nothing after the last.
