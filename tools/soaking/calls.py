@@ -78,7 +78,7 @@ def scenes(soak):
     path = os.path.join(scene.template, "trace")
     os.makedirs(scene.template)
     if scene.kept:
-      soak.run("record", path, "--max-events", "800", data=lines(range(scene.before)))
+      soak.run("record", path, "--max-events", "160", data=lines(range(scene.before)))
       continue
     soak.run("record", path, data=lines(range(100)))
     # What a kill leaves behind: a buffer that holds events.

@@ -63,7 +63,6 @@ class Soak:
   def __init__(self, options, name):
     self.options = options
     self.name = name
-    self.tool = options.tool
     self.seed = options.seed
     self.random = random.Random(f"{options.seed}/{name}")
     self.cases = 0
@@ -76,6 +75,8 @@ class Soak:
     base = options.scratch or ("/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
     self.place = tempfile.mkdtemp(prefix=f"reel-soak-{name}-", dir=base)
     self.environment = dict(os.environ, SWIFT_BACKTRACE="enable=no")
+    # A copy, so that a build meanwhile changes nothing.
+    self.tool = shutil.copy(options.tool, self.place)
     self._shim = None
 
   # Processes

@@ -3,8 +3,8 @@
 import os
 import resource
 import select
+import shutil
 import signal
-import subprocess
 import time
 
 import mounts
@@ -57,23 +57,33 @@ def fill_tmpfs(soak, place, kibibytes):
   mounts.unmount(place)
 
 
+def leave_room(filler, kibibytes):
+  """Takes all room of a file system but so much, with what is kept for root."""
+  with open(filler, "wb") as file:
+    state = os.fstatvfs(file.fileno())
+    size = state.f_bfree * state.f_frsize - (kibibytes << 10)
+    while True:
+      try:
+        return os.posix_fallocate(file.fileno(), 0, size)
+      except OSError:
+        # The file's own extents need room as well.
+        file.truncate(0)
+        size -= 4096
+
+
 def fill_ext4(soak, image, place, kibibytes):
   """The same with so much room left on ext4, where blocks are allocated late."""
   image.mount(place)
   folder = os.path.join(place, f"trace-{kibibytes}")
   filler = os.path.join(place, "filler")
-  state = os.statvfs(place)
-  # What is kept for root is no room here: root fills it.
-  size = state.f_bfree * state.f_frsize - (kibibytes << 10)
-  with open(filler, "wb") as file:
-    os.posix_fallocate(file.fileno(), 0, size)
+  leave_room(filler, kibibytes)
   options = ["--durability", "disk", "--batch", "30"] if kibibytes // 4 % 3 == 0 else []
   run = soak.run("record", folder, "--ack", *options, data=lines(range(600), make))
   count, problems = check_full(soak, folder, 0, 600, run)
   os.unlink(filler)
   problems += check_on(soak, folder, count)
   soak.case(f"ext4 with {kibibytes} KiB free", problems)
-  subprocess.run(["rm", "-r", folder])
+  shutil.rmtree(folder)
   mounts.unmount(place)
 
 
@@ -205,5 +215,5 @@ def run_limits(soak):
   beyond = [(BUFFER_KIBIBYTES << 10) + extra for extra in (0, 1, 511, 4096, 65536, 999_999)]
   soak.each(lambda size: limit_files(soak, size), sizes + beyond)
   soak.shim
-  # With fewer than five the language's runtime cannot start its own threads.
-  soak.each(lambda count: limit_descriptors(soak, count), range(5, 25))
+  # With fewer the language's runtime may lack those of its own timers, and end the process.
+  soak.each(lambda count: limit_descriptors(soak, count), range(8, 25))
