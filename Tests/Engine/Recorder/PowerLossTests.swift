@@ -46,6 +46,29 @@ import Testing
     return try Recorder(path: path, configuration: configuration)
   }
 
+  @Test(arguments: [0, 10, 4096, 70_000])
+  func aBufferOfWhichOnlyTheNameReachedTheDiskKeepsNobodyFromTheRest(byteCount: Int) throws {
+    try withTemporaryDirectory { path in
+      try record((1...50).map(numbered), at: path)
+      let name = FileName.buffer(firstSequence:
+        try Recording(path: path).statistics().nextSequenceNumber.rawValue)
+      try write([UInt8](repeating: 0, count: byteCount), toFile: path + "/" + name)
+      let recording = try Recording(path: path)
+      let answer = try recording.events(limit: nil)
+      #expect(answer.events.count == 50)
+      #expect(answer.completeness.damages.map(\.path) == [path + "/" + name])
+      #expect(try recording.statistics().damages.count == 1)
+      #expect(try recording.verify { _ in }.damageCount == 1)
+      let recorder = try Recorder(path: path, configuration: .tiny)
+      #expect(recorder.recovery.damages.count == 1)
+      for number in 51...70 { try recorder.append(numbered(number)) }
+      #expect(try recorder.recording.count() == 70)
+      #expect(try recording.count() == 70)
+      try recorder.close()
+      #expect(try recording.count() == 70)
+    }
+  }
+
   @Test func whatLiesBehindAHoleIsKeptAndTheHoleReported() throws {
     try withThreeBatches { path, buffer, frames in
       try lose(frames[1].bytes, of: buffer)
