@@ -1,9 +1,9 @@
 """Every system call of the tool fails once and for ever, comes up short, or is the last."""
 
+import errno
 import hashlib
 import os
 import shutil
-import signal
 
 from common import leftovers, line, lines
 
@@ -154,12 +154,21 @@ class Sweep:
     run = self.perform(path, self.soak.faulty(folder, fault))
     problems = self.soak.ended_well(
       run, killed="kill" in fault, statuses=(0, 1, 4) if self.scene.reads else (0, 1))
+    problems += self.named(fault, run)
     if self.scene.reads:
       problems += self.check_reader(fault, run, before, folder)
     elif not problems:
       problems += self.check_writer(run, path)
     self.soak.case(f"{self.scene.name} {fault}", problems)
     shutil.rmtree(folder, ignore_errors=True)
+
+  def named(self, fault, run):
+    """Whether a message names the error that was made."""
+    name = "EIO" if fault.endswith(":torn") else fault.split(":")[2]
+    if run.status != 1 or not hasattr(errno, name):
+      return []
+    wanted = os.strerror(getattr(errno, name))
+    return [] if wanted in run.message else [f"it does not say '{wanted}': {run.message}"]
 
   def check_reader(self, fault, run, before, folder):
     problems = []
@@ -216,7 +225,26 @@ class Sweep:
     return count, problems
 
 
+def check_the_checks(soak):
+  """A recording with a bit turned over, or an event too few, must be found out."""
+  path = soak.folder("control")
+  soak.run("record", path, data=lines(range(100)))
+  problems = soak.contents(path, 100, 100)[1] + soak.sound(path)
+  if not soak.contents(path, 101, 200)[1]:
+    problems.append("a missing event is not noticed")
+  name = next(name for name in sorted(os.listdir(path)) if name.endswith(".segment"))
+  with open(os.path.join(path, name), "r+b") as file:
+    file.seek(os.path.getsize(file.name) // 3)
+    byte = file.read(1)[0]
+    file.seek(-1, os.SEEK_CUR)
+    file.write(bytes([byte ^ 4]))
+  if not soak.sound(path):
+    problems.append("a bit turned over is not noticed")
+  soak.case("the checks themselves", problems)
+
+
 def run(soak):
+  check_the_checks(soak)
   soak.shim
   for scene in scenes(soak):
     if soak.options.scene and scene.name not in soak.options.scene:

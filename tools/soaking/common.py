@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.dirname(os.path.abspath(__file__))
 START = 1_000_000_000
 STEP = 1000
 
@@ -90,7 +90,7 @@ class Soak:
         if compiler is None or not sys.platform.startswith("linux"):
           raise Skipped("a C compiler and Linux")
         path = os.path.join(self.place, "fault_shim.so")
-        source = os.path.join(ROOT, "tools", "soaking", "fault_shim.c")
+        source = os.path.join(HERE, "fault_shim.c")
         subprocess.run(
           [compiler, "-std=gnu11", "-shared", "-fPIC", "-O1", "-o", path, source,
            "-ldl", "-lpthread"], check=True)

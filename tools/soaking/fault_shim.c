@@ -10,6 +10,7 @@
 //           short                  half of the bytes are read or written; the call says so
 //           torn                   half of the bytes are written; the call fails with EIO
 //           flip                   a bit of what was read is turned over
+//           lie                    a write or sync is not made and says that it succeeded
 //           kill, torn-kill        the process dies before the call, or in the middle of a write
 //           cut, cut-after         the file system is shut down, as by a loss of power
 //           delay=MS               the call takes so many milliseconds longer
@@ -51,7 +52,7 @@ static const char *const call_names[CALL_COUNT] = {
   "any", "open", "read", "write", "sync", "truncate", "allocate", "map", "rename", "unlink",
   "mkdir", "lock", "list", "stat"};
 
-enum action { NOTHING, FAIL, SHORT, TORN, FLIP, KILL, TORN_KILL, CUT, CUT_AFTER, DELAY };
+enum action { NOTHING, FAIL, SHORT, TORN, FLIP, LIE, KILL, TORN_KILL, CUT, CUT_AFTER, DELAY };
 enum mode { ONCE, STICKY, ALTERNATE };
 
 struct fault {
@@ -84,7 +85,7 @@ static void usage(const char *text) {
 
 static void parse_action(struct fault *fault, const char *text) {
   static const struct { const char *name; enum action action; } actions[] = {
-    {"short", SHORT}, {"torn", TORN}, {"flip", FLIP}, {"kill", KILL}, {"torn-kill", TORN_KILL},
+    {"short", SHORT}, {"torn", TORN}, {"flip", FLIP}, {"lie", LIE}, {"kill", KILL}, {"torn-kill", TORN_KILL},
     {"cut", CUT}, {"cut-after", CUT_AFTER}};
   for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
     if (!strcmp(text, actions[i].name)) { fault->action = actions[i].action; return; }
@@ -304,6 +305,7 @@ static ssize_t write_at(
   int descriptor, const void *bytes, size_t count, off_t offset, int is_placed) {
   struct fault fault = decide_on(WRITE, descriptor, (long)count);
   if (fault.action == FAIL) return -1;
+  if (fault.action == LIE) return (ssize_t)count;
   int is_torn = fault.action == TORN || fault.action == TORN_KILL;
   if ((fault.action == SHORT && count > 1) || is_torn) count /= 2;
   ssize_t result = is_placed ? syscall(SYS_pwrite64, descriptor, bytes, count, offset)
@@ -322,6 +324,7 @@ ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) 
 static int sync_with(long number, int descriptor) {
   struct fault fault = decide_on(SYNC, descriptor, 0);
   if (fault.action == FAIL) return -1;
+  if (fault.action == LIE) return 0;
   pthread_rwlock_rdlock(&sync_lock);
   int result = (int)syscall(number, descriptor);
   int code = errno;

@@ -141,8 +141,29 @@ def without_sync(soak, disk, index):
   mounts.unmount(disk.place)
 
 
+def check_the_check(soak, disk):
+  """A disk that says it has synced and has not must be found out, or nothing here means much."""
+  found = 0
+  for _ in range(10):
+    disk.image.mount(disk.place)
+    disk.start_anew()
+    # Before the last sync of the run, when everything has been acknowledged.
+    run = soak.run(
+      "record", disk.trace, "--ack", "--durability", "disk", data=lines(range(60)),
+      environment=soak.faulty(disk.place, "sync:4:lie:sticky,sync:50:cut"))
+    mounts.unmount(disk.place)
+    disk.image.mount(disk.place)
+    acknowledged = soak.acknowledged(run.output)
+    found += bool(soak.contents(disk.trace, acknowledged, 60)[1])
+    disk.start_anew()
+    mounts.unmount(disk.place)
+  soak.case("the check itself", [] if found else ["a disk that lies is not noticed"])
+  soak.note(f"{disk.kind}: a disk that lies is found out {found} times of 10")
+
+
 def torment(soak, kind, cycles):
   disk = Disk(soak, kind)
+  check_the_check(soak, disk)
   for index in range(cycles):
     disk.cycle(index)
   for index in range(cycles // 5):
