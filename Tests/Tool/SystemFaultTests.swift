@@ -54,6 +54,23 @@ import Testing
   }
 
   @Test(.enabled(if: canRun, "no C compiler, or not Linux"))
+  func theBufferOfADeadRunGoesOnlyOnceItsEventsAreDurable() throws {
+    let shim = try FaultShim()
+    let feed = try RecorderFeed(shim.trace)
+    try feed.write(Lines.simple(0..<60))
+    while let last = feed.acknowledged().last, last < 60 {}
+    kill(feed.process.processIdentifier, SIGKILL)
+    feed.process.waitUntilExit()
+    let calls = try shim.log(["record", shim.trace], input: "")
+    // A sync may have made them durable where they were, and a loss of power may come next.
+    let unlink = try #require(
+      calls.firstIndex { $0.contains(" unlink ") && $0.contains("0001.buffer ") })
+    let sync = try #require(
+      calls.firstIndex { $0.contains(" sync ") && $0.contains(".segment") })
+    #expect(sync < unlink)
+  }
+
+  @Test(.enabled(if: canRun, "no C compiler, or not Linux"))
   func aFailedCallOfAReaderIsSaidAndIsNoDamage() throws {
     let shim = try FaultShim()
     #expect(try ToolRun(["record", shim.trace], input: Lines.simple(0..<500)).status == 0)
@@ -106,13 +123,19 @@ private struct FaultShim {
 
   /// The calls of a run without a fault, each as its kind and its number of that kind.
   func calls(_ arguments: [String], input: String) throws -> [String] {
+    try log(arguments, input: input)
+      .map { $0.split(separator: " ") }
+      .filter { $0.first != "FIRED" }
+      .map { "\($0[1]):\($0[2])" }
+  }
+
+  /// The calls of a run without a fault, a line each, as `fault_shim.c` describes.
+  func log(_ arguments: [String], input: String) throws -> [String] {
     let log = library + ".log"
     let variables = environment("any:1:delay=0").merging(["FAULT_LOG": log]) { $1 }
     #expect(try ToolRun(arguments, input: input, environment: variables).status == 0)
     return try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
-      .map { $0.split(separator: " ") }
-      .filter { $0.first != "FIRED" }
-      .map { "\($0[1]):\($0[2])" }
+      .map(String.init)
   }
 
   func removeTrace() throws {

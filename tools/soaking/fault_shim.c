@@ -12,7 +12,9 @@
 //           flip                   a bit of what was read is turned over
 //           lie                    a write or sync is not made and says that it succeeded
 //           kill, torn-kill        the process dies before the call, or in the middle of a write
-//           cut, cut-after         the file system is shut down, as by a loss of power
+//           cut, cut-after         the file system is shut down, as by a loss of power, before the
+//           cut-log                call or after it; cut-log: after the journal was written, so that
+//                                  names are ahead of what is in the files
 //           delay=MS               the call takes so many milliseconds longer
 //   MODE    once (the default); sticky: from N on; alternate: N, N+2, N+4, …
 //
@@ -52,7 +54,7 @@ static const char *const call_names[CALL_COUNT] = {
   "any", "open", "read", "write", "sync", "truncate", "allocate", "map", "rename", "unlink",
   "mkdir", "lock", "list", "stat"};
 
-enum action { NOTHING, FAIL, SHORT, TORN, FLIP, LIE, KILL, TORN_KILL, CUT, CUT_AFTER, DELAY };
+enum action { NOTHING, FAIL, SHORT, TORN, FLIP, LIE, KILL, TORN_KILL, CUT, CUT_AFTER, CUT_LOG, DELAY };
 enum mode { ONCE, STICKY, ALTERNATE };
 
 struct fault {
@@ -86,7 +88,7 @@ static void usage(const char *text) {
 static void parse_action(struct fault *fault, const char *text) {
   static const struct { const char *name; enum action action; } actions[] = {
     {"short", SHORT}, {"torn", TORN}, {"flip", FLIP}, {"lie", LIE}, {"kill", KILL}, {"torn-kill", TORN_KILL},
-    {"cut", CUT}, {"cut-after", CUT_AFTER}};
+    {"cut", CUT}, {"cut-after", CUT_AFTER}, {"cut-log", CUT_LOG}};
   for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
     if (!strcmp(text, actions[i].name)) { fault->action = actions[i].action; return; }
   if (!strncmp(text, "delay=", 6)) {
@@ -191,9 +193,8 @@ static _Noreturn void die(void) {
   for (;;) kill(getpid(), SIGKILL);
 }
 
-static void cut(void) {
+static void cut(uint32_t way) {
   int root = (int)syscall(SYS_openat, AT_FDCWD, folder, O_RDONLY | O_CLOEXEC);
-  uint32_t way = 2;  // nothing is flushed
   if (root < 0 || ioctl(root, _IOR('X', 125, uint32_t), &way) != 0) {
     note("FAILED to shut down: %s\n", strerror(errno));
     _exit(97);
@@ -221,7 +222,7 @@ static struct fault decide(enum call call, const char *path, long bytes) {
   if (chosen.action == TORN_KILL && call != WRITE) die();
   if (chosen.action == CUT) {
     pthread_rwlock_wrlock(&sync_lock);
-    cut();
+    cut(2);  // nothing is flushed
     pthread_rwlock_unlock(&sync_lock);
   }
   if (chosen.action == DELAY) {
@@ -233,10 +234,10 @@ static struct fault decide(enum call call, const char *path, long bytes) {
 }
 
 static void finish(struct fault fault) {
-  if (fault.action != CUT_AFTER) return;
+  if (fault.action != CUT_AFTER && fault.action != CUT_LOG) return;
   int code = errno;
   pthread_rwlock_wrlock(&sync_lock);
-  cut();
+  cut(fault.action == CUT_LOG ? 1 : 2);
   pthread_rwlock_unlock(&sync_lock);
   errno = code;
 }

@@ -40,7 +40,7 @@ class Disk:
     """Where the power fails: early in a call's count, or anywhere among them."""
     choice = self.soak.random
     call = choice.choice(CALLS)
-    action = choice.choice(["cut", "cut-after"])
+    action = choice.choice(["cut", "cut-after", "cut-log"])
     # Filling the buffer alone takes a thousand writes with durability disk.
     most = {"any": 1300, "write": 1250, "sync": 60, "open": 25}.get(call, 6)
     first = 1
@@ -161,6 +161,39 @@ def check_the_check(soak, disk):
   soak.note(f"{disk.kind}: a disk that lies is found out {found} times of 10")
 
 
+def reopened(soak, disk, fault):
+  """What a sync made durable in the buffer stays when its writer is killed, and the next one loses
+  power while it takes over, whatever the durability."""
+  disk.image.mount(disk.place)
+  disk.start_anew()
+  soak.run("record", disk.trace, data=lines(range(50)))
+  process = soak.start("record", disk.trace, "--ack")
+  process.stdin.write(lines(range(50, 100)))
+  process.stdin.flush()
+  while process.stdout.readline() != b"50\n":
+    pass
+  # As the recorder does once a second, on the files themselves.
+  for name in os.listdir(disk.trace):
+    descriptor = os.open(os.path.join(disk.trace, name), os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+  process.kill()
+  soak.finish(process)
+  run = soak.run(
+    "record", disk.trace, "--ack", data=lines(range(100, 140)),
+    environment=soak.faulty(disk.place, fault))
+  mounts.unmount(disk.place)
+  disk.image.mount(disk.place)
+  problems = soak.ended_well(run)
+  answer = soak.query(disk.trace)
+  # A new buffer of which only the name is there is damage, and no loss of what was synced.
+  if not answer.output.startswith(lines(range(100))):
+    count = answer.output.count(b"\n")
+    problems.append(f"{count} events, of which 100 had been synced: {answer.message}")
+  soak.case(f"{disk.kind} reopened, {fault}", problems)
+  mounts.unmount(disk.place)
+
+
 def torment(soak, kind, cycles):
   disk = Disk(soak, kind)
   check_the_check(soak, disk)
@@ -168,6 +201,11 @@ def torment(soak, kind, cycles):
     disk.cycle(index)
   for index in range(cycles // 5):
     without_sync(soak, disk, index)
+  faults = [
+    f"{call}:{index}:{action}" for call, most in (("unlink", 4), ("sync", 5), ("rename", 2))
+    for index in range(1, most + 1) for action in ("cut", "cut-after", "cut-log")]
+  for fault in faults:
+    reopened(soak, disk, fault)
   soak.note(f"{kind}: {disk.fired} cuts at a call of the recorder with durability disk")
 
 
