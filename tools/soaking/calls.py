@@ -251,7 +251,7 @@ def run(soak):
       continue
     sweep = Sweep(soak, scene)
     faults, call_count = sweep.faults()
-    limit = soak.options.cases
+    limit = soak.options.cases or (60 if soak.options.quick else None)
     total = len(faults)
     if limit and limit < total:
       faults = soak.random.sample(faults, limit)

@@ -13,8 +13,8 @@
 //           lie                    a write or sync is not made and says that it succeeded
 //           kill, torn-kill        the process dies before the call, or in the middle of a write
 //           cut, cut-after         the file system is shut down, as by a loss of power, before the
-//           cut-log                call or after it; cut-log: after the journal was written, so that
-//                                  names are ahead of what is in the files
+//           cut-log                call or after it; cut-log: with the journal written first, so
+//                                  that names are ahead of what is in the files
 //           delay=MS               the call takes so many milliseconds longer
 //   MODE    once (the default); sticky: from N on; alternate: N, N+2, N+4, …
 //
@@ -54,7 +54,9 @@ static const char *const call_names[CALL_COUNT] = {
   "any", "open", "read", "write", "sync", "truncate", "allocate", "map", "rename", "unlink",
   "mkdir", "lock", "list", "stat"};
 
-enum action { NOTHING, FAIL, SHORT, TORN, FLIP, LIE, KILL, TORN_KILL, CUT, CUT_AFTER, CUT_LOG, DELAY };
+enum action {
+  NOTHING, FAIL, SHORT, TORN, FLIP, LIE, KILL, TORN_KILL, CUT, CUT_AFTER, CUT_LOG, DELAY
+};
 enum mode { ONCE, STICKY, ALTERNATE };
 
 struct fault {
@@ -87,7 +89,8 @@ static void usage(const char *text) {
 
 static void parse_action(struct fault *fault, const char *text) {
   static const struct { const char *name; enum action action; } actions[] = {
-    {"short", SHORT}, {"torn", TORN}, {"flip", FLIP}, {"lie", LIE}, {"kill", KILL}, {"torn-kill", TORN_KILL},
+    {"short", SHORT}, {"torn", TORN}, {"flip", FLIP}, {"lie", LIE}, {"kill", KILL},
+    {"torn-kill", TORN_KILL},
     {"cut", CUT}, {"cut-after", CUT_AFTER}, {"cut-log", CUT_LOG}};
   for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
     if (!strcmp(text, actions[i].name)) { fault->action = actions[i].action; return; }
@@ -282,10 +285,18 @@ static int open_at(int descriptor, const char *name, int flags, mode_t mode) {
     va_end(arguments); \
   }
 
-int open(const char *name, int flags, ...) { MODE_ARGUMENT return open_at(AT_FDCWD, name, flags, mode); }
-int open64(const char *name, int flags, ...) { MODE_ARGUMENT return open_at(AT_FDCWD, name, flags, mode); }
-int openat(int at, const char *name, int flags, ...) { MODE_ARGUMENT return open_at(at, name, flags, mode); }
-int openat64(int at, const char *name, int flags, ...) { MODE_ARGUMENT return open_at(at, name, flags, mode); }
+int open(const char *name, int flags, ...) {
+  MODE_ARGUMENT return open_at(AT_FDCWD, name, flags, mode);
+}
+int open64(const char *name, int flags, ...) {
+  MODE_ARGUMENT return open_at(AT_FDCWD, name, flags, mode);
+}
+int openat(int at, const char *name, int flags, ...) {
+  MODE_ARGUMENT return open_at(at, name, flags, mode);
+}
+int openat64(int at, const char *name, int flags, ...) {
+  MODE_ARGUMENT return open_at(at, name, flags, mode);
+}
 
 static ssize_t read_at(int descriptor, void *bytes, size_t count, off_t offset, int is_placed) {
   struct fault fault = decide_on(READ, descriptor, (long)count);
@@ -298,9 +309,15 @@ static ssize_t read_at(int descriptor, void *bytes, size_t count, off_t offset, 
   return result;
 }
 
-ssize_t read(int descriptor, void *bytes, size_t count) { return read_at(descriptor, bytes, count, 0, 0); }
-ssize_t pread(int descriptor, void *bytes, size_t count, off_t offset) { return read_at(descriptor, bytes, count, offset, 1); }
-ssize_t pread64(int descriptor, void *bytes, size_t count, off_t offset) { return read_at(descriptor, bytes, count, offset, 1); }
+ssize_t read(int descriptor, void *bytes, size_t count) {
+  return read_at(descriptor, bytes, count, 0, 0);
+}
+ssize_t pread(int descriptor, void *bytes, size_t count, off_t offset) {
+  return read_at(descriptor, bytes, count, offset, 1);
+}
+ssize_t pread64(int descriptor, void *bytes, size_t count, off_t offset) {
+  return read_at(descriptor, bytes, count, offset, 1);
+}
 
 static ssize_t write_at(
   int descriptor, const void *bytes, size_t count, off_t offset, int is_placed) {
@@ -318,9 +335,15 @@ static ssize_t write_at(
   return -1;
 }
 
-ssize_t write(int descriptor, const void *bytes, size_t count) { return write_at(descriptor, bytes, count, 0, 0); }
-ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) { return write_at(descriptor, bytes, count, offset, 1); }
-ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) { return write_at(descriptor, bytes, count, offset, 1); }
+ssize_t write(int descriptor, const void *bytes, size_t count) {
+  return write_at(descriptor, bytes, count, 0, 0);
+}
+ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) {
+  return write_at(descriptor, bytes, count, offset, 1);
+}
+ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) {
+  return write_at(descriptor, bytes, count, offset, 1);
+}
 
 static int sync_with(long number, int descriptor) {
   struct fault fault = decide_on(SYNC, descriptor, 0);
@@ -348,8 +371,12 @@ int fallocate(int descriptor, int mode, off_t offset, off_t length) {
   struct fault fault = decide_on(ALLOCATE, descriptor, (long)length);
   FINISHED(int, (int)syscall(SYS_fallocate, descriptor, mode, offset, length));
 }
-int fallocate64(int descriptor, int mode, off_t offset, off_t length) { return fallocate(descriptor, mode, offset, length); }
-int posix_fallocate(int descriptor, off_t offset, off_t length) { return fallocate(descriptor, 0, offset, length) ? errno : 0; }
+int fallocate64(int descriptor, int mode, off_t offset, off_t length) {
+  return fallocate(descriptor, mode, offset, length);
+}
+int posix_fallocate(int descriptor, off_t offset, off_t length) {
+  return fallocate(descriptor, 0, offset, length) ? errno : 0;
+}
 
 void *mmap(void *place, size_t length, int protection, int flags, int descriptor, off_t offset) {
   struct fault fault = {.action = NOTHING};
@@ -364,7 +391,9 @@ int renameat(int from, const char *name, int to, const char *new_name) {
   struct fault fault = decide_at(RENAME, from, name);
   FINISHED(int, (int)syscall(SYS_renameat2, from, name, to, new_name, 0));
 }
-int rename(const char *name, const char *new_name) { return renameat(AT_FDCWD, name, AT_FDCWD, new_name); }
+int rename(const char *name, const char *new_name) {
+  return renameat(AT_FDCWD, name, AT_FDCWD, new_name);
+}
 
 int unlinkat(int at, const char *name, int flags) {
   struct fault fault = decide_at(UNLINK, at, name);

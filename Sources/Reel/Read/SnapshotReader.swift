@@ -116,8 +116,9 @@ final class SnapshotReader {
     return true
   }
 
-  /// Opens the buffer, or notes why it cannot be read: a loss of power may leave its name and none
-  /// of its bytes. The segments are read all the same.
+  /// Opens the buffer, or notes why it cannot be read.
+  ///
+  /// A loss of power may leave its name and none of its bytes; the segments are read all the same.
   ///
   /// - Returns: Whether to go on; false while it may still be being written.
   private func openTail(_ name: String, acceptsDamage: Bool) throws(ReelError) -> Bool {

@@ -42,9 +42,9 @@ struct Opening {
       try takeSegment(sequence, isLast: sequence == files.segments.last)
     }
     var appender = SegmentAppender(
-      folder: folder, recording: recording ?? bufferRecording ?? newRecordingID(), configuration: configuration,
-      control: control, sealed: sealed, active: active, nextSequence: nextSequence,
-      watermark: watermark, seed: seed)
+      folder: folder, recording: recording ?? bufferRecording ?? newRecordingID(),
+      configuration: configuration, control: control, sealed: sealed, active: active,
+      nextSequence: nextSequence, watermark: watermark, seed: seed)
     for sequence in files.buffers { try takeBuffer(sequence, into: &appender) }
     return appender
   }

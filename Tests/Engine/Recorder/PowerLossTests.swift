@@ -50,8 +50,9 @@ import Testing
   func aBufferOfWhichOnlyTheNameReachedTheDiskKeepsNobodyFromTheRest(byteCount: Int) throws {
     try withTemporaryDirectory { path in
       try record((1...50).map(numbered), at: path)
-      let name = FileName.buffer(firstSequence:
-        try Recording(path: path).statistics().nextSequenceNumber.rawValue)
+      let name = FileName.buffer(
+        firstSequence:
+          try Recording(path: path).statistics().nextSequenceNumber.rawValue)
       try write([UInt8](repeating: 0, count: byteCount), toFile: path + "/" + name)
       let recording = try Recording(path: path)
       let answer = try recording.events(limit: nil)
