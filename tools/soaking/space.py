@@ -139,7 +139,7 @@ def wait_for_room(soak, place, kibibytes):
 
 def sample(soak, items):
   items = list(items)
-  limit = soak.options.cases or (40 if soak.options.quick else None)
+  limit = soak.options.cases or (25 if soak.options.quick else None)
   return soak.random.sample(items, limit) if limit and limit < len(items) else items
 
 

@@ -118,9 +118,9 @@ struct Opening {
 
   /// A segment whose header cannot be read.
   ///
-  /// After a loss of power the newest one's name may be on the disk and its bytes not. When all that
-  /// it can have held is above what was durable, and in the buffer still, it is a torn tail from its
-  /// first byte on.
+  /// After a loss of power the newest one's name may be on the disk and its bytes not. When all
+  /// that it can have held is above what was durable, and in the buffer still, it is a torn tail
+  /// from its first byte on.
   private mutating func takeWithoutHeader(
     _ sequence: UInt64, _ byteCount: Int, _ corruption: Corruption, isLast: Bool
   ) throws(ReelError) {
@@ -139,8 +139,8 @@ struct Opening {
     var summary = SegmentSummary(firstSequence: sequence)
     summary.lastArrival = .max
     sealed.append(SegmentAppender.SealedSegment(summary, byteCount: byteCount))
-    // What comes after it is in the next segment, or in the buffer. Without either: a record takes at
-    // least a byte of a frame, and LZ4 makes at most 255 bytes of one.
+    // What comes after it is in the next segment, or in the buffer. Without either: a record takes
+    // at least a byte of a frame, and LZ4 makes at most 255 bytes of one.
     let next =
       files.segments.first { $0 > sequence } ?? bufferedFrom
       ?? sequence + 255 * UInt64(byteCount) + 1
