@@ -57,12 +57,12 @@ extension Recording {
     statistics.segmentCount = snapshot.segments.count
     statistics.nextSequenceNumber = SequenceNumber(rawValue: snapshot.nextSequence)
     statistics.bufferByteCount = snapshot.bufferByteCount
+    statistics.damages = snapshot.damages
     var physical = 0
     var cost = QueryCost()
     for segment in snapshot.segments {
       statistics.segmentByteCount += segment.byteCount
       statistics.rawByteCount += Int(clamping: segment.summary.rawByteCount)
-      statistics.damages += segment.damages
       physical += Int(clamping: segment.summary.eventCount)
       guard let directory = try? segment.directory(cache, cost: &cost) else { continue }
       statistics.blockCount += directory.blocks.count

@@ -3,7 +3,9 @@ import Testing
 
 /// One run of the built tool, from start to end.
 struct ToolRun {
+  /// The exit status, or the signal that ended it.
   let status: Int32
+  let wasSignaled: Bool
   let output: String
   let errors: String
 
@@ -14,19 +16,25 @@ struct ToolRun {
     try self.init(arguments, input: input)
   }
 
-  init(_ arguments: [String], input: String = "") throws {
+  init(
+    _ arguments: [String], input: String = "", environment: [String: String] = [:]
+  ) throws {
     // Files instead of pipes: nothing can fill up while nobody reads.
     let folder = try TemporaryFolder()
     try Data(input.utf8).write(to: folder.url("in"))
     try Data().write(to: folder.url("out"))
     try Data().write(to: folder.url("err"))
     let process = try Tool.process(arguments)
+    if !environment.isEmpty {
+      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    }
     process.standardInput = try FileHandle(forReadingFrom: folder.url("in"))
     process.standardOutput = try FileHandle(forWritingTo: folder.url("out"))
     process.standardError = try FileHandle(forWritingTo: folder.url("err"))
     try process.run()
     process.waitUntilExit()
     status = process.terminationStatus
+    wasSignaled = process.terminationReason == .uncaughtSignal
     output = String(decoding: try Data(contentsOf: folder.url("out")), as: UTF8.self)
     errors = String(decoding: try Data(contentsOf: folder.url("err")), as: UTF8.self)
   }

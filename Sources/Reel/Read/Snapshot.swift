@@ -77,7 +77,9 @@ final class Snapshot: Sendable {
   let bufferByteCount: Int
   /// Sequence numbers that no file holds.
   let missing: [ClosedRange<UInt64>]
-  /// Damage met while the segments were looked at.
+  /// Why the write-ahead buffer cannot be read, if it cannot.
+  let bufferDamage: Corruption?
+  /// Damage met while the segments and the buffer were looked at.
   let damages: [Corruption]
 
   init(_ draft: SnapshotDraft, settled: SettledSegments = SettledSegments([])) {
@@ -91,7 +93,8 @@ final class Snapshot: Sendable {
     recording = draft.recording
     bufferByteCount = draft.bufferByteCount
     missing = draft.missing
-    damages = draft.segments.flatMap(\.damages)
+    bufferDamage = draft.bufferDamage
+    damages = draft.segments.flatMap(\.damages) + (draft.bufferDamage.map { [$0] } ?? [])
   }
 
   /// The first sequence number that was not given when the snapshot was taken.
@@ -128,5 +131,6 @@ struct SnapshotDraft {
   var control = ControlState()
   var recording: RecordingID?
   var bufferByteCount = 0
+  var bufferDamage: Corruption?
   var missing: [ClosedRange<UInt64>] = []
 }

@@ -82,10 +82,11 @@ final class SnapshotReader {
     let isUnchanged = before != nil && listed?.modification == before?.modification
     if let bufferName = files.buffers.last.map(FileName.buffer(firstSequence:)) {
       if tail?.name != bufferName {
-        tail = try BufferTail(folder: folder, name: bufferName)
+        guard try openTail(bufferName, acceptsDamage: acceptsGap) else { return false }
       }
     } else {
       tail = nil
+      draft.bufferDamage = nil
     }
     guard let tail else {
       if isUnchanged && draft.recording != nil && draft.buffered.isEmpty { return true }
@@ -112,6 +113,28 @@ final class SnapshotReader {
     }
     finish(tail: tail)
     lastProgress = progress
+    return true
+  }
+
+  /// Opens the buffer, or notes why it cannot be read.
+  ///
+  /// A loss of power may leave its name and none of its bytes; the segments are read all the same.
+  ///
+  /// - Returns: Whether to go on; false while it may still be being written.
+  private func openTail(_ name: String, acceptsDamage: Bool) throws(ReelError) -> Bool {
+    tail = nil
+    draft.bufferDamage = nil
+    do throws(ReelError) {
+      tail = try BufferTail(folder: folder, name: name)
+    } catch {
+      switch error {
+      case .corrupted(let corruption): draft.bufferDamage = corruption
+      case .notARecording(let path, let reason):
+        draft.bufferDamage = Corruption(path: path, bytes: 0..<8, reason: reason)
+      default: throw error
+      }
+      return acceptsDamage
+    }
     return true
   }
 

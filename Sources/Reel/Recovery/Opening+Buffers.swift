@@ -47,8 +47,11 @@ extension Opening {
     }
     emptied.append(sequence)
     report.recoveredRecordCount += appender.nextSequence - first - lost
-    // What has been handed out must stay, even when the power fails next.
-    if configuration.durability == .disk || reader.header.durability == .disk {
+    // What has been handed out must stay, even when the power fails next: with durability `process`
+    // a sync may have made these records durable in the old buffer, which is about to go.
+    if appender.nextSequence > first || configuration.durability == .disk
+      || reader.header.durability == .disk
+    {
       try appender.sync()
     }
   }

@@ -14,6 +14,9 @@ struct Opening {
   private var sealed: [SegmentAppender.SealedSegment] = []
   private var active: SegmentWriter?
   private var nextSequence: UInt64 = 1
+  /// The first sequence number that the buffers hold, and the recording that they belong to.
+  private var bufferedFrom: UInt64?
+  private var bufferRecording: RecordingID?
   var watermark: UInt64 = 0
   /// Buffers all of whose records are in blocks now.
   var emptied: [UInt64] = []
@@ -39,9 +42,9 @@ struct Opening {
       try takeSegment(sequence, isLast: sequence == files.segments.last)
     }
     var appender = SegmentAppender(
-      folder: folder, recording: recording ?? newRecordingID(), configuration: configuration,
-      control: control, sealed: sealed, active: active, nextSequence: nextSequence,
-      watermark: watermark, seed: seed)
+      folder: folder, recording: recording ?? bufferRecording ?? newRecordingID(),
+      configuration: configuration, control: control, sealed: sealed, active: active,
+      nextSequence: nextSequence, watermark: watermark, seed: seed)
     for sequence in files.buffers { try takeBuffer(sequence, into: &appender) }
     return appender
   }
@@ -65,7 +68,8 @@ struct Opening {
       return
     }
     watermark = max(watermark, progress.watermark)
-    if files.segments.isEmpty { recording = recording ?? reader.header.recording }
+    bufferedFrom = min(bufferedFrom ?? .max, progress.nextSequence)
+    bufferRecording = bufferRecording ?? reader.header.recording
   }
 
   private func newRecordingID() -> RecordingID {
@@ -82,10 +86,10 @@ struct Opening {
     do {
       segment = try SegmentFile(file: file)
     } catch .corrupted(let corruption) {
-      return takeUnreadable(sequence, byteCount, corruption)
+      return try takeWithoutHeader(sequence, byteCount, corruption, isLast: isLast)
     } catch .notARecording(let path, let reason) {
-      return takeUnreadable(
-        sequence, byteCount, Corruption(path: path, bytes: 0..<byteCount, reason: reason))
+      let corruption = Corruption(path: path, bytes: 0..<byteCount, reason: reason)
+      return try takeWithoutHeader(sequence, byteCount, corruption, isLast: isLast)
     }
     guard segment.firstSequence == sequence,
       recording == nil || recording == segment.header.binding.recording
@@ -112,6 +116,21 @@ struct Opening {
     try takeUnsealed(segment, byteCount, isLast: isLast)
   }
 
+  /// A segment whose header cannot be read.
+  ///
+  /// After a loss of power the newest one's name may be on the disk and its bytes not. When all
+  /// that it can have held is above what was durable, and in the buffer still, it is a torn tail
+  /// from its first byte on.
+  private mutating func takeWithoutHeader(
+    _ sequence: UInt64, _ byteCount: Int, _ corruption: Corruption, isLast: Bool
+  ) throws(ReelError) {
+    guard isLast, sequence > watermark, let bufferedFrom, bufferedFrom <= sequence else {
+      return takeUnreadable(sequence, byteCount, corruption)
+    }
+    report.truncated.append(corruption)
+    try folder.unlink(FileName.segment(firstSequence: sequence))
+  }
+
   /// A segment that cannot be read stays where it is; the next number is beyond what it may hold.
   private mutating func takeUnreadable(
     _ sequence: UInt64, _ byteCount: Int, _ corruption: Corruption
@@ -120,8 +139,12 @@ struct Opening {
     var summary = SegmentSummary(firstSequence: sequence)
     summary.lastArrival = .max
     sealed.append(SegmentAppender.SealedSegment(summary, byteCount: byteCount))
-    // A record takes at least a byte of a frame, and LZ4 makes at most 255 bytes of one.
-    nextSequence = max(nextSequence, sequence + 255 * UInt64(byteCount) + 1)
+    // What comes after it is in the next segment, or in the buffer. Without either: a record takes
+    // at least a byte of a frame, and LZ4 makes at most 255 bytes of one.
+    let next =
+      files.segments.first { $0 > sequence } ?? bufferedFrom
+      ?? sequence + 255 * UInt64(byteCount) + 1
+    nextSequence = max(nextSequence, next, sequence + 1)
   }
 
   private mutating func takeSealed(

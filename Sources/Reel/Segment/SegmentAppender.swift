@@ -111,10 +111,19 @@ struct SegmentAppender {
     if builder.isFull(configuration.blockByteCount) { return true }
     guard configuration.maximumEventCount != nil else { return false }
     let limit = configuration.effectiveSegmentEventCount
-    var written = Int(writer?.summary.eventCount ?? 0)
-    for case .compressing(let eventCount) in unwritten { written += eventCount }
+    let taken = activeEventCount
     // A segment that has reached its limit is sealed before the block is written.
-    return builder.eventCount >= (written < limit ? limit - written : limit)
+    return builder.eventCount >= (taken < limit ? limit - taken : limit)
+  }
+
+  /// Events of the active segment, with those of its blocks that are not written yet.
+  private var activeEventCount: Int {
+    unwritten.reduce(Int(writer?.summary.eventCount ?? 0)) { count, block in
+      switch block {
+      case .compressing(let eventCount): count + eventCount
+      case .encoded(let block): count + Int(block.entry.eventCount)
+      }
+    }
   }
 
   /// Ends the block that has been collected, and writes it, or blocks before it while this one is
@@ -189,7 +198,7 @@ struct SegmentAppender {
 
   private func isFull(_ writer: SegmentWriter) -> Bool {
     writer.end >= configuration.effectiveSegmentByteCount
-      || writer.summary.eventCount >= UInt64(configuration.effectiveSegmentEventCount)
+      || activeEventCount >= configuration.effectiveSegmentEventCount
       || isOld(writer)
   }
 

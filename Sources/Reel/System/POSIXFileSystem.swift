@@ -80,7 +80,12 @@ final class POSIXFolder: Folder {
       unsafe openat(descriptor, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
     }
     var status = stat()
-    guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+    guard unsafe fstat(file, &status) == 0 else {
+      let code = errno
+      close(file)
+      throw .io(IOFailure(operation: "stat", path: full, code: code))
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
       close(file)
       throw .notARecording(path: full, reason: "it is not a regular file")
     }

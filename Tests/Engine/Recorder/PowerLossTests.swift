@@ -46,6 +46,82 @@ import Testing
     return try Recorder(path: path, configuration: configuration)
   }
 
+  @Test(arguments: [0, 10, 4096, 70_000])
+  func aBufferOfWhichOnlyTheNameReachedTheDiskKeepsNobodyFromTheRest(byteCount: Int) throws {
+    try withTemporaryDirectory { path in
+      try record((1...50).map(numbered), at: path)
+      let name = FileName.buffer(
+        firstSequence:
+          try Recording(path: path).statistics().nextSequenceNumber.rawValue)
+      try write([UInt8](repeating: 0, count: byteCount), toFile: path + "/" + name)
+      let recording = try Recording(path: path)
+      let answer = try recording.events(limit: nil)
+      #expect(answer.events.count == 50)
+      #expect(answer.completeness.damages.map(\.path) == [path + "/" + name])
+      #expect(try recording.statistics().damages.count == 1)
+      #expect(try recording.verify { _ in }.damageCount == 1)
+      let recorder = try Recorder(path: path, configuration: .tiny)
+      #expect(recorder.recovery.damages.count == 1)
+      for number in 51...70 { try recorder.append(numbered(number)) }
+      #expect(try recorder.recording.count() == 70)
+      #expect(try recording.count() == 70)
+      try recorder.close()
+      #expect(try recording.count() == 70)
+    }
+  }
+
+  /// A copy of a recording that was killed with some events in segments and some in the buffer.
+  private func withCrashedCopy(
+    _ durability: Durability, flushed: Int, buffered: Int, _ body: (_ path: String) throws -> Void
+  ) throws {
+    try withTemporaryDirectory { path in
+      var configuration = RecorderConfiguration.tiny
+      configuration.durability = durability
+      if flushed > 0 { try record((1...flushed).map(numbered), at: path + "/live", configuration) }
+      let recorder = try Recorder(path: path + "/live", configuration: configuration)
+      for number in (flushed + 1)...(flushed + buffered) { try recorder.append(numbered(number)) }
+      try copyFolder(path + "/live", to: path + "/copy")
+      try recorder.close()
+      try body(path + "/copy")
+    }
+  }
+
+  @Test(arguments: [Durability.disk, .process], [0, 1, 101, 4096])
+  func aSegmentOfWhichOnlyTheNameReachedTheDiskCostsNoEvent(
+    durability: Durability, byteCount: Int
+  ) throws {
+    for flushed in [0, 30] {
+      try withCrashedCopy(durability, flushed: flushed, buffered: 5) { path in
+        let buffer = try #require(try fileNames(path).first { $0.hasSuffix(".buffer") })
+        // The records of the buffer were about to go into a segment of their own.
+        let name = buffer.replacing(".buffer", with: ".segment")
+        try write([UInt8](repeating: 0, count: byteCount), toFile: path + "/" + name)
+        let recorder = try Recorder(path: path, configuration: .tiny)
+        #expect(recorder.recovery.damages.isEmpty)
+        #expect(recorder.recovery.truncated.map(\.path) == [path + "/" + name])
+        try recorder.append(numbered(flushed + 6))
+        try recorder.close()
+        let recording = try Recording(path: path)
+        let events = try recording.events(limit: nil).events
+        #expect(events.map(\.id) == (1...(flushed + 6)).map { EventID("event-\($0)") })
+        #expect(try recording.verify { _ in }.findingCount == 0)
+      }
+    }
+  }
+
+  @Test func aSegmentThatCannotBeReadCostsNoEventOfTheBuffer() throws {
+    try withCrashedCopy(.process, flushed: 30, buffered: 5) { path in
+      let name = try #require(try fileNames(path).first { $0.hasSuffix(".segment") })
+      try lose(0..<40, of: path + "/" + name)
+      let recorder = try Recorder(path: path, configuration: .tiny)
+      #expect(recorder.recovery.damages.count == 1)
+      try recorder.close()
+      let events = try Recording(path: path).events(limit: nil).events
+      #expect(events.map(\.id) == (31...35).map { EventID("event-\($0)") })
+      #expect(try fileNames(path).contains(name))
+    }
+  }
+
   @Test func whatLiesBehindAHoleIsKeptAndTheHoleReported() throws {
     try withThreeBatches { path, buffer, frames in
       try lose(frames[1].bytes, of: buffer)
