@@ -476,6 +476,11 @@ def read_gap(source):
     return {"events": source.varint(), "from_ns": source.number("q"), "to_ns": source.number("q")}
 
 
+def read_loss(source):
+    first, more = source.varint(), source.varint()
+    return {"first_sequence": first, "last_sequence": first + more}
+
+
 def read_cut(source):
     form, moment, sequence = source.number("B"), source.number("q"), source.varint()
     require(form <= 1, "an unknown form of a cut")
@@ -699,6 +704,7 @@ class Segment:
         state = {"runs": several(128, read_run), "forgotten_runs": source.varint(),
                  "gaps": several(256, read_gap), "dropped_events": source.varint(),
                  "cuts": several(512, read_cut), "removed": read_drop(source),
+                 "losses": several(256, read_loss),
                  "watermark": source.varint(), **read_configuration(source)}
         source.end("state")
         self.state = state

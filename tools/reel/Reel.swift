@@ -27,15 +27,16 @@ struct ReelCommand: AsyncParsableCommand {
 
       Standard output carries data only; messages go to standard error. With --json, integers of \
       64 bits are strings. Exit status: 0 done, also when nothing matches; 1 failure; 2 the \
-      recording, id or document does not exist; 3 input lines skipped or events dropped; 4 damage \
-      met (the rest is printed); 64 wrong usage.
+      recording, id or document does not exist; 3 input lines skipped, events dropped, or lost in \
+      a repair; 4 damage met (the rest is printed); 64 wrong usage.
 
       Completions: reel --generate-completion-script bash|zsh|fish
       """,
     version: "reel 0.1.0 (recording format 0)",
     subcommands: [
       RecordCommand.self, InfoCommand.self, QueryCommand.self, ReplayCommand.self,
-      DropCommand.self, DumpCommand.self, VerifyCommand.self, DocumentCommand.self,
+      DropCommand.self, DumpCommand.self, VerifyCommand.self, RepairCommand.self,
+      DocumentCommand.self,
     ])
 
   static func main() async {

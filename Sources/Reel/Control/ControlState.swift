@@ -15,6 +15,9 @@ struct ControlState: Hashable, Sendable {
   var cuts: [Cut] = []
   /// What retention has removed.
   var dropped = Drop(below: 1, eventCount: 0)
+  /// The newest stretches of sequence numbers that no file holds and that a recovery or repair has
+  /// reported, oldest first.
+  var losses: [ClosedRange<UInt64>] = []
   /// The highest sequence number that a sync mark calls durable.
   var watermark: UInt64 = 0
   var attributes = AttributeSchema()
@@ -22,6 +25,7 @@ struct ControlState: Hashable, Sendable {
   static let maximumRunCount = 128
   static let maximumGapCount = 256
   static let maximumCutCount = 512
+  static let maximumLossCount = 256
 
   /// Takes a control record with the given sequence number into account.
   mutating func apply(_ record: ControlRecord, sequence: UInt64) {
@@ -48,6 +52,7 @@ struct ControlState: Hashable, Sendable {
       dropped.below = max(dropped.below, drop.below)
       dropped.eventCount &+= drop.eventCount
       cuts.removeAll { $0.sequence <= dropped.below }
+      losses.removeAll { $0.upperBound < dropped.below }
     case .syncMark(let watermark):
       if watermark < sequence { self.watermark = max(self.watermark, watermark) }
     case .configuration(let declarations):
@@ -71,6 +76,18 @@ struct ControlState: Hashable, Sendable {
     gaps[0] = Gap(
       eventCount: first.eventCount &+ gaps[0].eventCount, from: min(first.from, gaps[0].from),
       to: max(first.to, gaps[0].to))
+  }
+
+  /// Notes that `sequences`, which come after all known losses, are lost and reported.
+  mutating func lose(_ sequences: ClosedRange<UInt64>) {
+    if let last = losses.last, last.upperBound >= sequences.lowerBound - 1 {
+      losses[losses.count - 1] =
+        last.lowerBound...max(last.upperBound, sequences.upperBound)
+      return
+    }
+    losses.append(sequences)
+    // A loss that is not listed is found, and reported, anew.
+    if losses.count > Self.maximumLossCount { losses.removeFirst() }
   }
 
   /// Whether an event has been removed by a cut or by retention.
@@ -105,6 +122,11 @@ struct ControlState: Hashable, Sendable {
     body.append(varint: UInt64(cuts.count))
     for cut in cuts { cut.encode(to: &body) }
     dropped.encode(to: &body)
+    body.append(varint: UInt64(losses.count))
+    for loss in losses {
+      body.append(varint: loss.lowerBound)
+      body.append(varint: loss.upperBound - loss.lowerBound)
+    }
     body.append(varint: watermark)
     attributes.declarations.encode(to: &body)
     return body
@@ -126,6 +148,15 @@ struct ControlState: Hashable, Sendable {
       cuts.append(try Cut(reading: &reader))
     }
     dropped = try Drop(reading: &reader)
+    for _ in 0..<(try reader.count("the number of losses", limit: Self.maximumLossCount)) {
+      let first = try reader.sequence("a lost sequence number")
+      let more = try reader.sequence("how many more are lost")
+      let previous = losses.last?.upperBound ?? 0
+      guard first > previous, more <= Limits.sequenceNumber - first else {
+        throw ByteReader.Malformed("a lost sequence number", "cannot be", found: first)
+      }
+      losses.append(first...(first + more))
+    }
     watermark = min(try reader.varint("the watermark"), Limits.sequenceNumber)
     let declarations = try [AttributeDeclaration](reading: &reader)
     try? attributes.merge(declarations)

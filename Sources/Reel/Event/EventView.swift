@@ -229,3 +229,19 @@ public struct EventView: Sendable {
     return event
   }
 }
+
+extension EventView {
+  /// The event's record as the write-ahead buffer would hold it, control records included.
+  ///
+  /// A page has the ends of fields where a record has their lengths.
+  func record() -> [UInt8] {
+    var bytes = withEntry { $0.extracting(RecordPage.entryPrefixByteCount..<$0.byteCount).copied() }
+    bytes.overwrite(integer(at: 6, as: UInt16.self) & Record.secondClockFlag, at: 6)
+    for field in Record.Field.allCases {
+      let length = range(field).map { UInt16(truncatingIfNeeded: $0.count) }
+      bytes.overwrite(
+        length ?? Record.absentLength, at: Record.lengthsOffset + 2 * field.rawValue)
+    }
+    return bytes
+  }
+}

@@ -40,7 +40,7 @@ public struct SegmentInspection: Sendable {
 
   init(file: any File) throws(ReelError) {
     let byteCount = try file.byteCount()
-    var reading = Reading(try Self.open(file))
+    var reading = Reading(try SegmentFile.mending(file))
     try reading.readAll(byteCount)
     path = file.path
     self.byteCount = byteCount
@@ -127,34 +127,6 @@ public struct SegmentInspection: Sendable {
   }
 
   // MARK: Reading
-
-  /// The segment, with a header pieced together where that is damaged: a flipped bit in one of its
-  /// fields need not hide the rest.
-  private static func open(
-    _ file: any File
-  ) throws(ReelError) -> (segment: SegmentFile, damage: Corruption?) {
-    do throws(ReelError) {
-      return (try SegmentFile(file: file), nil)
-    } catch {
-      let damage: Corruption
-      let bytes = try file.read(at: 0, byteCount: SegmentHeader.byteCount)
-      switch error {
-      case .corrupted(let corruption): damage = corruption
-      case .notARecording(_, let reason) where bytes.count == SegmentHeader.byteCount:
-        damage = Corruption(path: file.path, bytes: 0..<bytes.count, reason: reason)
-      default: throw error
-      }
-      let span = bytes.rawSpan
-      let binding = FileBinding(
-        recording: RecordingID(
-          low: span.integer(at: 32, as: UInt64.self), high: span.integer(at: 40, as: UInt64.self)),
-        salt: span.integer(at: 48, as: UInt64.self))
-      let header = SegmentHeader(
-        binding: binding, firstSequence: span.integer(at: 56, as: UInt64.self),
-        created: span.integer(at: 64, as: Int64.self))
-      return (SegmentFile(file: file, header: header), damage)
-    }
-  }
 
   private struct Reading {
     let segment: SegmentFile

@@ -67,8 +67,6 @@ extension Opening {
   /// Takes the records behind what never reached the disk: pages of a mapped buffer reach it in any
   /// order, so that a loss of power leaves holes.
   ///
-  /// A segment ends before each hole, so that readers find the numbers missing between segments.
-  ///
   /// - Returns: How many records are lost in holes.
   private mutating func takeFramesBehindHoles(
     _ file: any File, _ header: BufferHeader, into appender: inout SegmentAppender
@@ -90,8 +88,7 @@ extension Opening {
             sequenceNumbers: appender.nextSequence...(first - 1),
             reason: "these bytes of the buffer did not reach the disk before the power failed"))
         lostCount += first - appender.nextSequence
-        try appender.seal()
-        appender.skip(to: first)
+        try appender.lose(to: first)
       }
       try take(try walk.bytes(of: frame), first, header.runID, into: &appender)
       lost = frame.bytes.upperBound

@@ -6,7 +6,7 @@ public struct VerificationFinding: Hashable, Sendable {
     case damage
     /// Derived content that is passed over and can be built again.
     case warning
-    /// Something that does not belong here and does no harm.
+    /// Something that does not belong here and does no harm, or was reported before.
     case note
   }
 
@@ -56,10 +56,15 @@ extension Recording {
     for segment in snapshot.segments { try verification.verify(segment, report) }
     if let damage = snapshot.bufferDamage { verification.add(damage, .damage, report) }
     for range in snapshot.missing {
+      let isKnown = snapshot.control.losses.contains {
+        $0.lowerBound <= range.lowerBound && range.upperBound <= $0.upperBound
+      }
+      let reason =
+        "no file holds these sequence numbers"
+        + (isKnown ? ", as an earlier recovery or repair has reported" : "")
       let corruption = Corruption(
-        path: path, bytes: 0..<0, sequenceNumbers: range,
-        reason: "no file holds these sequence numbers")
-      verification.add(corruption, .damage, report)
+        path: path, bytes: 0..<0, sequenceNumbers: range, reason: reason)
+      verification.add(corruption, isKnown ? .note : .damage, report)
     }
     if let folder = recordingFolder {
       for name in RecordingFiles(try folder.list()).foreign {

@@ -106,6 +106,29 @@ struct SegmentAppender {
   /// Leaves out sequence numbers up to `sequence`, which were given and are lost.
   mutating func skip(to sequence: UInt64) { nextSequence = max(nextSequence, sequence) }
 
+  /// Leaves out sequence numbers up to `sequence`, which are lost and have been reported.
+  ///
+  /// The segment ends before them, so that readers find the numbers missing between segments, and
+  /// the next one says at its head that this is known.
+  mutating func lose(to sequence: UInt64) throws(ReelError) {
+    try writeBlock()
+    guard sequence > nextSequence else { return }
+    try seal()
+    control.lose(nextSequence...(sequence - 1))
+    skip(to: sequence)
+  }
+
+  /// Takes over what control records come to that are not taken one by one; the segment ends.
+  mutating func resume(from control: ControlState) throws(ReelError) {
+    try writeBlock()
+    try seal()
+    let losses = self.control.losses
+    self.control = control
+    for loss in losses where loss.lowerBound > control.losses.last?.upperBound ?? 0 {
+      self.control.lose(loss)
+    }
+  }
+
   /// Whether the block has all the rows it should, or its segment all the events.
   var isBlockFull: Bool {
     if builder.isFull(configuration.blockByteCount) { return true }

@@ -25,6 +25,38 @@ final class SegmentFile: Sendable {
     self.header = header
   }
 
+  /// Opens a segment whose header may be damaged: then one is pieced together from its bytes, so
+  /// that a flipped bit in one of its fields need not hide the rest.
+  ///
+  /// - Returns: The segment, and what is wrong with its header.
+  /// - Throws: ``ReelError/notARecording(path:reason:)`` for a file that is too short,
+  ///   ``ReelError/unsupportedFormat(path:found:supported:)``, ``ReelError/io(_:)``.
+  static func mending(
+    _ file: any File
+  ) throws(ReelError) -> (segment: SegmentFile, damage: Corruption?) {
+    do throws(ReelError) {
+      return (try SegmentFile(file: file), nil)
+    } catch {
+      let damage: Corruption
+      let bytes = try file.read(at: 0, byteCount: SegmentHeader.byteCount)
+      switch error {
+      case .corrupted(let corruption): damage = corruption
+      case .notARecording(_, let reason) where bytes.count == SegmentHeader.byteCount:
+        damage = Corruption(path: file.path, bytes: 0..<bytes.count, reason: reason)
+      default: throw error
+      }
+      let span = bytes.rawSpan
+      let binding = FileBinding(
+        recording: RecordingID(
+          low: span.integer(at: 32, as: UInt64.self), high: span.integer(at: 40, as: UInt64.self)),
+        salt: span.integer(at: 48, as: UInt64.self))
+      let header = SegmentHeader(
+        binding: binding, firstSequence: span.integer(at: 56, as: UInt64.self),
+        created: span.integer(at: 64, as: Int64.self))
+      return (SegmentFile(file: file, header: header), damage)
+    }
+  }
+
   /// The frame at `offset`, of at most `limit` bytes.
   /// - Throws: ``ReelError/corrupted(_:)`` when the bytes are not a whole, unharmed frame.
   func frame(at offset: Int, limit: Int) throws(ReelError) -> (frame: ReelFrame, byteCount: Int) {
