@@ -246,6 +246,16 @@ final class AppendLog: @unchecked Sendable {
     lock.unlock()
   }
 
+  /// Makes everything that has been published durable; for the flusher, whose own control records
+  /// no caller commits.
+  ///
+  /// - Returns: The end of it, as an offset of the buffer.
+  func commitPublished() throws(ReelError) -> Int {
+    let end = lock.withLock { buffer.head }
+    try commit(end)
+    return end
+  }
+
   /// Lets those come along whom the last commit served: having been told so, they are about to
   /// append again, and the sync that is about to begin would make them wait for a second one.
   ///

@@ -181,8 +181,13 @@ final class Flusher: Sendable {
         try appender.writeUnwritten()
         try release()
       }
-      while drained.offset < task.target {
-        try drainStep(to: task.target)
+      var target = task.target
+      if configuration.durability == .disk, task.flushTo >= appender.nextSequence || task.isClosing {
+        // Somebody waits for all of it, and nobody may be there to commit the last control records.
+        target = try log.commitPublished()
+      }
+      while drained.offset < target {
+        try drainStep(to: target)
         try release()
       }
       let next = appender.nextSequence
