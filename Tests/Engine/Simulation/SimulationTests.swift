@@ -22,10 +22,13 @@ import Testing
       states += simulation.stateCount
       openings += simulation.openingCount
       bad += simulation.failures.count
-      print("  \(workload.name): \(rehearsal.disk.log.count) operations, \(simulation.stateCount) states, \(simulation.failures.count) bad, \(ContinuousClock.now - began)")
+      print(
+        "  \(workload.name): \(rehearsal.disk.log.count) operations, \(simulation.stateCount) states, \(simulation.failures.count) bad, \(ContinuousClock.now - began)"
+      )
       for failure in simulation.failures { Issue.record("\(failure)") }
     }
     print(
-      "SIMULATION: seed \(seed): \(states) states, \(openings) openings, \(bad) bad, \(ContinuousClock.now - start)")
+      "SIMULATION: seed \(seed): \(states) states, \(openings) openings, \(bad) bad, \(ContinuousClock.now - start)"
+    )
   }
 }

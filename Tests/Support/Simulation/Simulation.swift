@@ -7,6 +7,9 @@ struct Simulation {
   struct Failure: CustomStringConvertible {
     /// How many states had been checked by then.
     var state: Int
+    /// What is wrong.
+    var fault: String
+    /// The same, and how to come there.
     var description: String
   }
 
@@ -112,10 +115,10 @@ struct Simulation {
       of: image, place.expectation, isCut: isCut, moment, isRepeated: isRepeated,
       seed: stateSeed)
     {
-      failures.append(Failure(state: stateCount, description: """
-        \(name), seed \(seed), state \(stateCount): \(fault); \
-        \(place.path)after operation \(place.time) of \(tail(place)): \(describe())
-        """))
+      let description =
+        "\(name), seed \(seed), state \(stateCount): \(fault); \(place.path)after operation"
+        + " \(place.time) of \(tail(place)): \(describe())"
+      failures.append(Failure(state: stateCount, fault: fault, description: description))
     } else if place.path.isEmpty, stateCount % effort.nestInterval == 0 {
       nest(place, image, isCut: isCut, moment, seed: stateSeed, describe())
     }
@@ -150,8 +153,9 @@ struct Simulation {
       try recorder.sync()
       disk.mark(.handedOut(numbers, .disk))
     } catch {
-      failures.append(
-        Failure(state: stateCount, description: "\(name), seed \(seed): \(inner.path) \(error)"))
+      // What was asked of the recorder after recovery must go as well as recovery.
+      let description = "\(name), seed \(seed), state \(stateCount): \(error); \(inner.path)"
+      failures.append(Failure(state: stateCount, fault: "\(error)", description: description))
       return
     }
     let recovery = disk.log

@@ -23,12 +23,13 @@ struct Workload: Sendable {
 
 extension Workload {
   /// All of them, each with both durabilities where that makes a difference.
-  static let all: [Workload] = Durability.allCases.flatMap { durability in
-    [
-      oneByOne(durability), batches(durability), laps(durability), runs(durability),
-      deaths(durability), removal(durability), retention(durability), documents(durability),
-    ]
-  } + [background, changingDurability]
+  static let all: [Workload] =
+    Durability.allCases.flatMap { durability in
+      [
+        oneByOne(durability), batches(durability), laps(durability), runs(durability),
+        deaths(durability), removal(durability), retention(durability), documents(durability),
+      ]
+    } + [background, changingDurability]
 
   static func oneByOne(_ durability: Durability) -> Workload {
     Workload(name: "one by one, \(durability)", durability: durability) { rehearsal in
