@@ -47,10 +47,9 @@ extension Opening {
     }
     emptied.append(sequence)
     report.recoveredRecordCount += appender.nextSequence - first - lost
-    // What has been handed out must stay, even when the power fails next.
-    if configuration.durability == .disk || reader.header.durability == .disk {
-      try appender.sync()
-    }
+    // What has been handed out must stay, even when the power fails next; the buffer, which is about
+    // to go, may have been synced when the blocks were not.
+    try appender.sync()
   }
 
   /// Whether the system has started anew since a moment, as far as its clocks tell.

@@ -42,6 +42,11 @@ struct Opening {
       folder: folder, recording: recording ?? newRecordingID(), configuration: configuration,
       control: control, sealed: sealed, active: active, nextSequence: nextSequence,
       watermark: watermark, seed: seed)
+    // The first sync of this run answers for them too.
+    for segment in sealed where segment.nextSequence > watermark + 1 {
+      appender.addUnsynced(
+        try folder.open(FileName.segment(firstSequence: segment.firstSequence), .read))
+    }
     for sequence in files.buffers { try takeBuffer(sequence, into: &appender) }
     return appender
   }
