@@ -85,6 +85,20 @@ extension Expectation {
   ///   - isCut: Whether the power failed rather than the process died.
   func fault(
     of found: Found, events: [Event], batches: [Range<Int>], isCut: Bool
+  ) -> CrashCheck.Fault? {
+    let allowsHoles = allowsHoles(isCut: isCut)
+    if let reason = lossFault(found, events, batches, isCut: isCut) {
+      return CrashCheck.Fault(reason: reason)
+    }
+    guard allowsHoles, let reason = holeFault(found) else { return nil }
+    return CrashCheck.Fault(reason: reason, isOfReport: true)
+  }
+
+  /// Whether there may be holes, as long as they are reported.
+  func allowsHoles(isCut: Bool) -> Bool { mayHaveHoles || !isDisk && isCut }
+
+  private func lossFault(
+    _ found: Found, _ events: [Event], _ batches: [Range<Int>], isCut: Bool
   ) -> String? {
     let numbers: [Int]
     switch self.numbers(found, events) {
@@ -107,35 +121,33 @@ extension Expectation {
       return "event \(lost) is lost, which a recovery had handed out"
     }
     if let fault = documentFault(found) { return fault }
-    if !mayHaveHoles, isDisk || !isCut {
-      return prefixFault(numbers, found, batches)
-    }
-    return holeFault(numbers, found)
+    return allowsHoles(isCut: isCut) ? nil : prefixFault(numbers, found, batches)
   }
 
-  private struct Fault: Error { var reason: String }
+  private struct Mismatch: Error { var reason: String }
 
   /// The numbers of the events found, each being the one that was sent.
-  private func numbers(_ found: Found, _ events: [Event]) -> Result<[Int], Fault> {
+  private func numbers(_ found: Found, _ events: [Event]) -> Result<[Int], Mismatch> {
     var numbers: [Int] = []
     var last: SequenceNumber?
     for event in found.events {
       guard let number = event.timestamp.map({ Int($0.nanoseconds) }),
         events.indices.contains(number)
-      else { return .failure(Fault(reason: "an event that was never sent: \(event)")) }
+      else { return .failure(Mismatch(reason: "an event that was never sent: \(event)")) }
       var wanted = events[number]
       wanted.sequenceNumber = event.sequenceNumber
       guard event == wanted else {
-        return .failure(Fault(reason: "event \(number) is not what was sent: \(event)"))
+        return .failure(Mismatch(reason: "event \(number) is not what was sent: \(event)"))
       }
       guard number < sent else {
-        return .failure(Fault(reason: "event \(number) is there before it was sent"))
+        return .failure(Mismatch(reason: "event \(number) is there before it was sent"))
       }
       if let last, let sequence = event.sequenceNumber, sequence <= last {
-        return .failure(Fault(reason: "event \(number) has no greater number than the one before"))
+        return .failure(
+          Mismatch(reason: "event \(number) has no greater number than the one before"))
       }
       if let before = numbers.last, before >= number {
-        return .failure(Fault(reason: "event \(number) comes after \(before)"))
+        return .failure(Mismatch(reason: "event \(number) comes after \(before)"))
       }
       last = event.sequenceNumber
       numbers.append(number)
@@ -171,7 +183,8 @@ extension Expectation {
   }
 
   /// Each event that is missing before one that is there is in a stretch that is reported.
-  private func holeFault(_ numbers: [Int], _ found: Found) -> String? {
+  private func holeFault(_ found: Found) -> String? {
+    let numbers = found.events.compactMap { $0.timestamp.map { Int($0.nanoseconds) } }
     var reported = found.missing
     for damage in found.damages { if let range = damage.sequenceNumbers { reported.append(range) } }
     for (index, number) in numbers.enumerated() where number >= highestFloor {

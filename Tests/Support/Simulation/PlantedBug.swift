@@ -35,7 +35,7 @@ enum PlantedBug: String, CaseIterable {
       .oneByOne(.process)
     case .theNewestSegmentIsDropped: .removal(.process)
     case .documentsAreNotSynced, .documentNamesAreNotSynced, .aDocumentIsNamedBeforeItIsWritten:
-      .documents(.process)
+      .documents(.disk)
     }
   }
 }
@@ -93,6 +93,11 @@ final class PlantedFolder: Folder {
     if state.bug == .theNewestSegmentIsDropped, name.hasSuffix(".segment") {
       let segments = try folder.list().filter { $0.hasSuffix(".segment") }.sorted()
       return try folder.unlink(segments.last ?? name)
+    }
+    if state.bug == .recoveryUnlinksTheBufferBeforeItsRecordsAreInBlocks,
+      try !folder.list().contains(name)
+    {
+      return
     }
     try folder.unlink(name)
   }

@@ -26,6 +26,8 @@ struct Simulation {
   private(set) var stateCount = 0
   private(set) var openingCount = 0
   private(set) var failures: [Failure] = []
+  /// Holes after a loss of power that are not reported, or not in the same way twice.
+  private(set) var reportFailures: [Failure] = []
   private let name: String
   private let log: [DiskOperation]
   private let check: CrashCheck
@@ -116,9 +118,10 @@ struct Simulation {
       seed: stateSeed)
     {
       let description =
-        "\(name), seed \(seed), state \(stateCount): \(fault); \(place.path)after operation"
+        "\(name), seed \(seed), state \(stateCount): \(fault.reason); \(place.path)after operation"
         + " \(place.time) of \(tail(place)): \(describe())"
-      failures.append(Failure(state: stateCount, fault: fault, description: description))
+      let failure = Failure(state: stateCount, fault: fault.reason, description: description)
+      if fault.isOfReport { reportFailures.append(failure) } else { failures.append(failure) }
     } else if place.path.isEmpty, stateCount % effort.nestInterval == 0 {
       nest(place, image, isCut: isCut, moment, seed: stateSeed, describe())
     }

@@ -4,6 +4,8 @@
 struct Workload: Sendable {
   var name: String
   var durability: Durability
+  /// A defect of the engine that it shows, if there is one.
+  var knownIssue: String?
   /// Changes the configuration before the first opening.
   var configure: @Sendable (inout RecorderConfiguration) -> Void = { _ in }
   var body: @Sendable (Rehearsal) throws -> Void
@@ -136,7 +138,12 @@ extension Workload {
   }
 
   static func documents(_ durability: Durability) -> Workload {
-    Workload(name: "documents, \(durability)", durability: durability) { rehearsal in
+    let knownIssue =
+      durability == .process
+      ? "a document outlives the recording's id, which nothing made durable, and is refused" : nil
+    return Workload(
+      name: "documents, \(durability)", durability: durability, knownIssue: knownIssue
+    ) { rehearsal in
       try rehearsal.open()
       try rehearsal.store("a", byteCount: 700)
       try rehearsal.append(2)
