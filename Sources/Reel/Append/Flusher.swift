@@ -182,7 +182,8 @@ final class Flusher: Sendable {
         try release()
       }
       var target = task.target
-      if configuration.durability == .disk, task.flushTo >= appender.nextSequence || task.isClosing {
+      let isAwaited = task.flushTo >= appender.nextSequence || task.isClosing
+      if configuration.durability == .disk, isAwaited {
         // Somebody waits for all of it, and nobody may be there to commit the last control records.
         target = try log.commitPublished()
       }

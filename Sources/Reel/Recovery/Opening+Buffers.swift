@@ -47,8 +47,8 @@ extension Opening {
     }
     emptied.append(sequence)
     report.recoveredRecordCount += appender.nextSequence - first - lost
-    // What has been handed out must stay, even when the power fails next; the buffer, which is about
-    // to go, may have been synced when the blocks were not.
+    // What has been handed out must stay, even when the power fails next; the buffer, which is
+    // about to go, may have been synced when the blocks were not.
     try appender.sync()
   }
 

@@ -204,9 +204,10 @@ struct SegmentAppender {
     let header = SegmentHeader(
       binding: FileBinding(recording: recording, salt: configuration.clock.random()),
       firstSequence: firstSequence, created: configuration.clock.wall())
+    // Recovery has no compressor. What it takes may have been durable in the buffer already.
+    let isDurable = configuration.durability == .disk || compressor == nil
     let (segment, end) = try SegmentWriter.createFile(
-      in: folder, header: header, controlState: control,
-      isDurable: configuration.durability == .disk)
+      in: folder, header: header, controlState: control, isDurable: isDurable)
     isFolderSynced = false
     writer = SegmentWriter(
       segment: segment, directory: Directory(),
@@ -227,8 +228,8 @@ struct SegmentAppender {
 
   /// Sealed segments that nobody has synced yet.
   private var unsynced: [any File] = []
-  /// Whether the names of all segments, and of the buffer, are durable; an opening cannot know it of
-  /// what it finds.
+  /// Whether the names of all segments, and of the buffer, are durable; an opening cannot know it
+  /// of what it finds.
   private var isFolderSynced = false
 
   /// Takes over a sealed segment of an earlier run that may not be durable.

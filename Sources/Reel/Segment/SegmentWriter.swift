@@ -38,8 +38,8 @@ struct SegmentWriter {
   /// Creates the file of the segment that `header` begins.
   ///
   /// It is complete before it has its name, and durable as well if `isDurable` is set: a name can
-  /// reach the disk at any moment, and nothing is read behind a header that is not there. Making the
-  /// name durable is the caller's, with the first blocks.
+  /// reach the disk at any moment, and nothing is read behind a header that is not there. Making
+  /// the name durable is the caller's, with the first blocks.
   static func createFile(
     in folder: any Folder, header: SegmentHeader, controlState: ControlState, isDurable: Bool
   ) throws(ReelError) -> (segment: SegmentFile, end: Int) {

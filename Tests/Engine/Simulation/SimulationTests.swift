@@ -16,7 +16,7 @@ import Testing
   }
 
   @Test func aCrashAtAnyMomentLosesNothingThatWasAcknowledged() throws {
-    let wanted = environment("REEL_SIMULATION_STATES").flatMap(Int.init) ?? 6_000
+    let wanted = environment("REEL_SIMULATION_STATES").flatMap(Int.init) ?? 4_000
     let start = ContinuousClock.now
     var totals = Totals()
     let seed = seeds(1)[0]

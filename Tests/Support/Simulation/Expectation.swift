@@ -77,12 +77,8 @@ struct Found: Equatable {
 }
 
 extension Expectation {
-  /// What is wrong with what was found, or nothing.
-  ///
-  /// - Parameters:
-  ///   - events: All that were or will be sent, by number.
-  ///   - batches: Events that were sent together.
-  ///   - isCut: Whether the power failed rather than the process died.
+  /// What is wrong with what was found, of all `events` that were or will be sent, after a loss of
+  /// power if `isCut` is set, else the death of the process.
   func fault(
     of found: Found, events: [Event], batches: [Range<Int>], isCut: Bool
   ) -> CrashCheck.Fault? {

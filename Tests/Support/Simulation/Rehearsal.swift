@@ -15,9 +15,8 @@ final class Rehearsal {
   private(set) var isDisk = true
   private var random: SeededRandom
 
-  /// - Parameters:
-  ///   - seed: What payloads are drawn from.
-  ///   - wrap: What stands between the recorder and the disk.
+  /// Prepares a disk that holds nothing; payloads are drawn from `seed`, and what `wrap` answers
+  /// stands between the recorder and the disk.
   init(
     _ configuration: RecorderConfiguration, seed: UInt64, _ wrap: (MemoryFolder) -> any Folder
   ) {

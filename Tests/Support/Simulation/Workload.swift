@@ -159,7 +159,10 @@ extension Workload {
   }
 
   /// Events that only the sync in the background makes durable.
-  static let background = Workload(name: "background", durability: .process) { rehearsal in
+  static let background = Workload(
+    name: "background", durability: .process,
+    knownIssue: "a segment without a header hides what a synced buffer holds"
+  ) { rehearsal in
     try rehearsal.open()
     try rehearsal.append(2)
     try rehearsal.waitForBackgroundSync()
