@@ -47,6 +47,9 @@ struct Opening {
       appender.addUnsynced(
         try folder.open(FileName.segment(firstSequence: segment.firstSequence), .read))
     }
+    // Before a new segment has a name: after a loss of power it would say that these are there, and
+    // their records in the buffer would be passed over.
+    if !files.buffers.isEmpty { try appender.sync() }
     for sequence in files.buffers { try takeBuffer(sequence, into: &appender) }
     return appender
   }
