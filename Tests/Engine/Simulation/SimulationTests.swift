@@ -27,7 +27,7 @@ import Testing
     let seconds = (ContinuousClock.now - start).components.seconds
     print(
       "SIMULATION: seed \(seed): \(totals.states) states, \(totals.bad) bad,"
-        + " \(totals.known) of a known defect, \(totals.unreported) with holes not reported,"
+        + " \(totals.known) of a known defect, \(totals.unreported) with a wrong report,"
         + " \(totals.openings) openings,"
         + " \(seconds) s")
     #expect(totals.states > 0)
@@ -51,7 +51,10 @@ import Testing
       totals.bad += simulation.failures.count
       for failure in simulation.failures { Issue.record("\(failure)") }
     }
-    withKnownIssue("holes ahead of the first segment are not reported", isIntermittent: true) {
+    withKnownIssue(
+      "holes ahead of the first segment are not reported, and torn bytes taken for damage",
+      isIntermittent: true
+    ) {
       for failure in simulation.reportFailures.prefix(3) { Issue.record("\(failure)") }
     }
   }

@@ -9,8 +9,8 @@ struct CrashCheck {
   /// Something that is not as promised.
   struct Fault {
     var reason: String
-    /// Whether all that is promised is there, and only the report of holes is wrong that a loss of
-    /// power may leave.
+    /// Whether all events that are promised are there, and only the report is wrong of what a loss
+    /// of power has left.
     var isOfReport = false
   }
 

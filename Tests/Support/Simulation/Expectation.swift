@@ -86,8 +86,11 @@ extension Expectation {
     if let reason = lossFault(found, events, batches, isCut: isCut) {
       return CrashCheck.Fault(reason: reason)
     }
-    guard allowsHoles, let reason = holeFault(found) else { return nil }
-    return CrashCheck.Fault(reason: reason, isOfReport: true)
+    if let reason = allowsHoles ? holeFault(found) : damageFault(found) {
+      // All that is promised is there. After the death of a process nothing may seem damaged.
+      return CrashCheck.Fault(reason: reason, isOfReport: allowsHoles || isCut)
+    }
+    return nil
   }
 
   /// Whether there may be holes, as long as they are reported.
@@ -151,7 +154,7 @@ extension Expectation {
     return .success(numbers)
   }
 
-  /// The first n of what was sent, batches whole, nothing damaged.
+  /// The first n of what was sent, batches whole.
   private func prefixFault(
     _ numbers: [Int], _ found: Found, _ batches: [Range<Int>]
   ) -> String? {
@@ -171,6 +174,11 @@ extension Expectation {
     {
       return "a removal is there in part: event \(first) is the first"
     }
+    return nil
+  }
+
+  /// Nothing is damaged or missing.
+  private func damageFault(_ found: Found) -> String? {
     if let damage = (found.recovery + found.damages).first {
       return "a crash is reported as damage: \(damage)"
     }

@@ -26,7 +26,8 @@ struct Simulation {
   private(set) var stateCount = 0
   private(set) var openingCount = 0
   private(set) var failures: [Failure] = []
-  /// Holes after a loss of power that are not reported, or not in the same way twice.
+  /// Where only the report is wrong: holes after a loss of power that are not reported, or not in
+  /// the same way twice, and torn bytes that are taken for damage.
   private(set) var reportFailures: [Failure] = []
   private let name: String
   private let log: [DiskOperation]
