@@ -69,4 +69,40 @@ import Testing
     #expect(!recorder.recovery.damages.isEmpty)
     #expect(try recorder.recording.events(limit: nil).events == wanted)
   }
+
+  /// Two blocks that no sync covers, of which only the second reaches the disk: both are still in
+  /// the buffer, which is durable.
+  @Test func aTornBlockAheadOfAWholeOneIsTakenFromTheBuffer() throws {
+    let rehearsal = try Workload(name: "two blocks", durability: .disk) { rehearsal in
+      try rehearsal.open()
+      try rehearsal.appendBatch(9)
+      try rehearsal.flush()
+    }.rehearse(seed: 1)
+    let log = rehearsal.disk.log
+    var model = DiskModel()
+    var expectation = Expectation(isDisk: true)
+    var blocks: [(file: Int, piece: DiskOperation.Piece)] = []
+    for (time, operation) in log.enumerated() where blocks.count < 2 {
+      model.apply(operation, at: time)
+      switch operation {
+      case .marker(let marker): expectation.apply(marker)
+      case .write(let file, let piece) where piece.offset > 100 && piece.bytes.count > 200:
+        if piece.offset < BufferHeader.byteCount { blocks.append((file, piece)) }
+      case .sync(let file): blocks.removeAll { $0.file == file }
+      default: break
+      }
+    }
+    try #require(blocks.count == 2 && blocks[0].file == blocks[1].file)
+    var image = model.live
+    let lost = DiskOperation.Piece(
+      offset: blocks[0].piece.offset, bytes: [UInt8](repeating: 0, count: 200))
+    image.files[blocks[0].file]?.write(lost)
+    let check = CrashCheck(
+      configuration: rehearsal.configuration, events: rehearsal.events, batches: rehearsal.batches)
+    let fault = check.fault(
+      of: image, expectation, isCut: true, CrashCheck.Moment(boot: 1), isRepeated: true, seed: 1)
+    withKnownIssue("it is taken for damage, and the buffer's records are passed over") {
+      #expect(fault == nil, "\(fault?.reason ?? "")")
+    }
+  }
 }
