@@ -231,19 +231,31 @@ final class AppendLog: @unchecked Sendable {
       let groupCount = committerCount
       let page = buffer.headerPage()
       let ranges = buffer.uncommittedRanges(to: target)
+      let released = buffer.released
+      let reusesRoom = buffer.reusesRoom(upTo: target)
       lock.unlock()
-      let result = write(page, ranges, target)
+      let result = write(page, ranges, target, reusesRoom: reusesRoom)
       lock.lock()
       isCommitting = false
       committerCount -= groupCount
       lastGroupCount = groupCount
       switch result {
-      case .success: buffer.markCommitted(target)
+      case .success: buffer.markCommitted(target, released: released)
       case .failure(let error): poison(error)
       }
       progress.wakeAll()
     }
     lock.unlock()
+  }
+
+  /// Makes everything that has been published durable; for the flusher, whose own control records
+  /// no caller commits.
+  ///
+  /// - Returns: The end of it, as an offset of the buffer.
+  func commitPublished() throws(ReelError) -> Int {
+    let end = lock.withLock { buffer.head }
+    try commit(end)
+    return end
   }
 
   /// Lets those come along whom the last commit served: having been told so, they are about to
@@ -259,10 +271,12 @@ final class AppendLog: @unchecked Sendable {
   }
 
   private func write(
-    _ page: [UInt8], _ ranges: [Range<Int>], _ target: Int
+    _ page: [UInt8], _ ranges: [Range<Int>], _ target: Int, reusesRoom: Bool
   ) -> Result<Void, ReelError> {
     do throws(ReelError) {
       try buffer.file.write(page.rawSpan, at: 0)
+      // Else the frames may reach the disk and the page not, which then leads to where they are.
+      if reusesRoom { try buffer.file.sync() }
       for range in ranges { try buffer.write(range) }
       try buffer.writePublished(target)
       try buffer.file.sync()

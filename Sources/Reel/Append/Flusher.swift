@@ -181,8 +181,14 @@ final class Flusher: Sendable {
         try appender.writeUnwritten()
         try release()
       }
-      while drained.offset < task.target {
-        try drainStep(to: task.target)
+      var target = task.target
+      let isAwaited = task.flushTo >= appender.nextSequence || task.isClosing
+      if configuration.durability == .disk, isAwaited {
+        // Somebody waits for all of it, and nobody may be there to commit the last control records.
+        target = try log.commitPublished()
+      }
+      while drained.offset < target {
+        try drainStep(to: target)
         try release()
       }
       let next = appender.nextSequence

@@ -16,6 +16,8 @@ final class WriteAheadBuffer {
   private(set) var released = 0
   /// Everything before is durable (`disk`); equal to ``head`` for `process`.
   private(set) var committed = 0
+  /// Everything before is free by the header page on the disk (`disk`).
+  private var committedReleased = 0
   private(set) var nextSequence: UInt64
   private var lap: BufferLap
   private var progress: BufferProgress
@@ -212,8 +214,15 @@ final class WriteAheadBuffer {
     try file.write(bytes.rawSpan, at: BufferHeader.publishedOffset)
   }
 
-  /// Notes that everything before `offset` is durable.
-  func markCommitted(_ offset: Int) { committed = max(committed, offset) }
+  /// Whether frames up to `offset` take room that is not free by the header page on the disk.
+  func reusesRoom(upTo offset: Int) -> Bool { offset - committedReleased > capacity }
+
+  /// Notes that everything before `offset` is durable, and a header page that frees all before
+  /// `released`.
+  func markCommitted(_ offset: Int, released: Int) {
+    committed = max(committed, offset)
+    committedReleased = max(committedReleased, released)
+  }
 
   // MARK: Draining
 

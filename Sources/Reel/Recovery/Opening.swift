@@ -45,6 +45,14 @@ struct Opening {
       folder: folder, recording: recording ?? bufferRecording ?? newRecordingID(),
       configuration: configuration, control: control, sealed: sealed, active: active,
       nextSequence: nextSequence, watermark: watermark, seed: seed)
+    // The first sync of this run answers for them too.
+    for segment in sealed where segment.nextSequence > watermark + 1 {
+      appender.addUnsynced(
+        try folder.open(FileName.segment(firstSequence: segment.firstSequence), .read))
+    }
+    // Before a new segment has a name: after a loss of power it would say that these are there, and
+    // their records in the buffer would be passed over.
+    if !files.buffers.isEmpty { try appender.sync() }
     for sequence in files.buffers { try takeBuffer(sequence, into: &appender) }
     return appender
   }

@@ -236,8 +236,10 @@ struct SegmentAppender {
     let header = SegmentHeader(
       binding: FileBinding(recording: recording, salt: configuration.clock.random()),
       firstSequence: firstSequence, created: configuration.clock.wall())
+    // Recovery has no compressor. What it takes may have been durable in the buffer already.
+    let isDurable = configuration.durability == .disk || compressor == nil
     let (segment, end) = try SegmentWriter.createFile(
-      in: folder, header: header, controlState: control)
+      in: folder, header: header, controlState: control, isDurable: isDurable)
     isFolderSynced = false
     writer = SegmentWriter(
       segment: segment, directory: Directory(),
@@ -258,8 +260,12 @@ struct SegmentAppender {
 
   /// Sealed segments that nobody has synced yet.
   private var unsynced: [any File] = []
-  /// Whether the names of all segments are durable.
-  private var isFolderSynced = true
+  /// Whether the names of all segments, and of the buffer, are durable; an opening cannot know it
+  /// of what it finds.
+  private var isFolderSynced = false
+
+  /// Takes over a sealed segment of an earlier run that may not be durable.
+  mutating func addUnsynced(_ file: any File) { unsynced.append(file) }
 
   /// What must be synced before everything up to ``nextSequence`` is durable; it is from now on the
   /// caller's to sync.

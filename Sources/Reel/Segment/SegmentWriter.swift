@@ -37,10 +37,11 @@ struct SegmentWriter {
 
   /// Creates the file of the segment that `header` begins.
   ///
-  /// It is complete before it has its name; making both durable is the caller's, with the first
-  /// blocks.
+  /// It is complete before it has its name, and durable as well if `isDurable` is set: a name can
+  /// reach the disk at any moment, and nothing is read behind a header that is not there. Making
+  /// the name durable is the caller's, with the first blocks.
   static func createFile(
-    in folder: any Folder, header: SegmentHeader, controlState: ControlState
+    in folder: any Folder, header: SegmentHeader, controlState: ControlState, isDurable: Bool
   ) throws(ReelError) -> (segment: SegmentFile, end: Int) {
     let name = FileName.segment(firstSequence: header.firstSequence)
     let temporary = name + FileName.temporarySuffix
@@ -51,6 +52,7 @@ struct SegmentWriter {
       controlState.encode(), type: .state, at: bytes.count, binding: header.binding, to: &bytes)
     do {
       try file.write(bytes.rawSpan, at: 0)
+      if isDurable { try file.sync() }
       try folder.rename(temporary, to: name)
     } catch {
       try? folder.unlink(temporary)

@@ -1,0 +1,110 @@
+@testable import Reel
+
+/// Opens recordings as crashes left them, by the engine's own recovery, and judges what is found.
+struct CrashCheck {
+  var configuration: RecorderConfiguration
+  var events: [Event]
+  var batches: [Range<Int>]
+
+  /// Something that is not as promised.
+  struct Fault {
+    var reason: String
+    /// Whether all events that are promised are there, and only the report is wrong of what a loss
+    /// of power has left.
+    var isOfReport = false
+  }
+
+  /// When a recording is opened: after so many starts of the system, and so many times since.
+  struct Moment {
+    var boot = 0
+    var opening = 1
+
+    /// After the next crash.
+    func after(isCut: Bool) -> Moment {
+      isCut ? Moment(boot: boot + 1, opening: 1) : Moment(boot: boot, opening: opening + 1)
+    }
+  }
+
+  func open(_ folder: any Folder, _ moment: Moment, seed: UInt64) throws -> Recorder {
+    var configuration = configuration
+    configuration.clock = ManualClock.simulated(
+      boot: moment.boot, hour: moment.opening, seed: seed)
+    return try Recorder(folder: folder, configuration: configuration)
+  }
+
+  func find(_ recorder: Recorder, _ expectation: Expectation) throws -> Found {
+    let recording = try recorder.recording
+    let answer = try recording.events(limit: nil)
+    var documents: [String: [UInt8]?] = [:]
+    for name in expectation.documents.keys {
+      do throws(ReelError) {
+        documents[name] = .some(try recording.document(name).bytes)
+      } catch {
+        guard case .documentNotFound = error else { throw error }
+        documents[name] = .some(nil)
+      }
+    }
+    return Found(
+      events: answer.events, missing: answer.completeness.missing,
+      damages: answer.completeness.damages, recovery: recorder.recovery.damages,
+      documents: documents)
+  }
+
+  /// Opens what a crash left, twice if `isRepeated` is set.
+  ///
+  /// - Returns: What is wrong, or nothing.
+  func fault(
+    of image: DiskImage, _ expectation: Expectation, isCut: Bool, _ moment: Moment,
+    isRepeated: Bool, seed: UInt64
+  ) -> Fault? {
+    let disk = MemoryDisk(image, isRecording: false)
+    do {
+      var recorder: Recorder? = try open(disk.folder, moment, seed: seed)
+      let found = try recorder.map { try find($0, expectation) }
+      guard let found else { return nil }
+      if let fault = expectation.fault(
+        of: found, events: events, batches: batches, isCut: isCut)
+      {
+        return fault
+      }
+      guard isRepeated else { return nil }
+      if seed & 1 == 1 { try recorder?.close() }
+      // Gone before the next one asks for the lock.
+      recorder = nil
+      let again = try find(
+        try open(disk.folder, moment.after(isCut: false), seed: seed &+ 1), expectation)
+      // Retention may have dropped more by then.
+      let isSame =
+        configuration.maximumEventCount == nil
+        ? again.events == found.events
+        : found.events.suffix(again.events.count) == again.events[...]
+      guard isSame else {
+        return Fault(
+          reason: "opened again it has \(again.events.count) events, not \(found.events.count)")
+      }
+      guard Self.joined(again.missing) == Self.joined(found.missing),
+        again.documents == found.documents
+      else {
+        return Fault(
+          reason: "opened again it tells otherwise what is missing: \(again.missing)",
+          isOfReport: expectation.allowsHoles(isCut: isCut))
+      }
+      return nil
+    } catch {
+      return Fault(reason: "\(error)")
+    }
+  }
+
+  /// Ranges without the borders between those that touch.
+  private static func joined(_ ranges: [ClosedRange<UInt64>]) -> [ClosedRange<UInt64>] {
+    var joined: [ClosedRange<UInt64>] = []
+    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      if let last = joined.last, last.upperBound + 1 >= range.lowerBound {
+        joined[joined.count - 1] = last.lowerBound...max(last.upperBound, range.upperBound)
+      } else {
+        joined.append(range)
+      }
+    }
+    return joined
+  }
+}
