@@ -26,6 +26,12 @@ final class BufferTail {
     self.name = name
     file = try folder.open(name, .read)
     reader = try BufferReader(file: file)
+    guard FileName.firstSequence(ofBuffer: name) == reader.header.firstSequence else {
+      throw .corrupted(
+        Corruption(
+          path: file.path, bytes: 0..<BufferHeader.fixedByteCount,
+          reason: "the buffer belongs to another name"))
+    }
     builder = BlockBuilder(seed: 0)
   }
 

@@ -77,8 +77,9 @@ final class Snapshot: Sendable {
   let bufferByteCount: Int
   /// Sequence numbers that no file holds.
   let missing: [ClosedRange<UInt64>]
-  /// Damage met while the segments were looked at.
+  /// Damage met while the segments and buffers were looked at, and that of the buffers alone.
   let damages: [Corruption]
+  let bufferDamages: [Corruption]
 
   init(_ draft: SnapshotDraft, settled: SettledSegments = SettledSegments([])) {
     segments = draft.segments
@@ -91,7 +92,8 @@ final class Snapshot: Sendable {
     recording = draft.recording
     bufferByteCount = draft.bufferByteCount
     missing = draft.missing
-    damages = draft.segments.flatMap(\.damages)
+    damages = draft.segments.flatMap(\.damages) + draft.bufferDamages
+    bufferDamages = draft.bufferDamages
   }
 
   /// The first sequence number that was not given when the snapshot was taken.
@@ -129,4 +131,6 @@ struct SnapshotDraft {
   var recording: RecordingID?
   var bufferByteCount = 0
   var missing: [ClosedRange<UInt64>] = []
+  /// Why buffers cannot be read.
+  var bufferDamages: [Corruption] = []
 }

@@ -15,6 +15,8 @@ struct Opening {
   private var active: SegmentWriter?
   private var nextSequence: UInt64 = 1
   var watermark: UInt64 = 0
+  /// What the buffers say of blocks, each with the recording that it belongs to.
+  private var progresses: [(recording: RecordingID, progress: BufferProgress)] = []
   /// Buffers all of whose records are in blocks now.
   var emptied: [UInt64] = []
   var report = RecoveryReport()
@@ -38,6 +40,8 @@ struct Opening {
     for sequence in files.segments {
       try takeSegment(sequence, isLast: sequence == files.segments.last)
     }
+    watermark = ownProgresses.reduce(watermark) { max($0, $1.watermark) }
+    nextSequence = max(nextSequence, released)
     var appender = SegmentAppender(
       folder: folder, recording: recording ?? newRecordingID(), configuration: configuration,
       control: control, sealed: sealed, active: active, nextSequence: nextSequence,
@@ -61,12 +65,19 @@ struct Opening {
   /// Takes from a buffer's header what is known to be durable, before any tail is judged by it.
   private mutating func takeProgress(_ sequence: UInt64) throws(ReelError) {
     let file = try folder.open(FileName.buffer(firstSequence: sequence), .read)
-    guard let reader = try? BufferReader(file: file), let progress = try reader.progress() else {
-      return
-    }
-    watermark = max(watermark, progress.watermark)
+    let opened = try damageAsNothing { () throws(ReelError) in try BufferReader(file: file) }
+    guard let reader = opened, let progress = try reader.progress() else { return }
+    progresses.append((reader.header.recording, progress))
     if files.segments.isEmpty { recording = recording ?? reader.header.recording }
   }
+
+  /// What this recording's own buffers say.
+  private var ownProgresses: [BufferProgress] {
+    progresses.filter { recording == nil || recording == $0.recording }.map(\.progress)
+  }
+
+  /// The first sequence number that is in no block, as the buffers say; 0 without one.
+  private var released: UInt64 { ownProgresses.map(\.nextSequence).max() ?? 0 }
 
   private func newRecordingID() -> RecordingID {
     RecordingID(low: configuration.clock.random(), high: configuration.clock.random())
@@ -120,8 +131,15 @@ struct Opening {
     var summary = SegmentSummary(firstSequence: sequence)
     summary.lastArrival = .max
     sealed.append(SegmentAppender.SealedSegment(summary, byteCount: byteCount))
-    // A record takes at least a byte of a frame, and LZ4 makes at most 255 bytes of one.
-    nextSequence = max(nextSequence, sequence + 255 * UInt64(byteCount) + 1)
+    if sequence != files.segments.last {
+      nextSequence = max(nextSequence, sequence)
+    } else if released > sequence {
+      // What it holds lies before; the rest is in the buffer, and must not seem to be in blocks.
+      nextSequence = max(nextSequence, released)
+    } else {
+      // A record takes at least a byte of a frame, and LZ4 makes at most 255 bytes of one.
+      nextSequence = max(nextSequence, sequence + 255 * UInt64(byteCount) + 1)
+    }
   }
 
   private mutating func takeSealed(
@@ -136,7 +154,11 @@ struct Opening {
   private mutating func takeUnsealed(
     _ segment: SegmentFile, _ byteCount: Int, isLast: Bool
   ) throws(ReelError) {
-    if isLast { watermark = max(watermark, (try? segment.state())?.watermark ?? 0) }
+    if isLast {
+      watermark = ownProgresses.reduce(watermark) { max($0, $1.watermark) }
+      let state = try damageAsNothing { () throws(ReelError) in try segment.state() }
+      watermark = max(watermark, state?.watermark ?? 0)
+    }
     let scan = try SegmentScanner(
       segment, byteCount: byteCount, watermark: watermark,
       check: isLast ? .aboveWatermark : .headers
@@ -151,17 +173,29 @@ struct Opening {
     try takeControl(segment, blocks: scan.blocksWithControlRecords)
     var end = scan.end
     if case .torn(let corruption) = scan.ending {
-      if scan.summary.nextSequence > scan.watermark, scan.damages.isEmpty {
+      if scan.summary.nextSequence > scan.watermark, scan.summary.nextSequence >= released,
+        scan.damages.isEmpty
+      {
         report.truncated.append(corruption)
         try segment.file.truncate(to: scan.end)
       } else {
-        // What lies below the watermark was durable: its loss is damage, to be left as evidence.
+        // What lies below the watermark was durable, and what the buffer has released was whole
+        // when the process died: its loss is damage, to be left as evidence.
         report.damages.append(corruption)
         end = byteCount
       }
     }
-    nextSequence = max(nextSequence, scan.summary.nextSequence, scan.watermark + 1)
-    guard scan.damages.isEmpty, end == scan.end else {
+    if scan.summary.nextSequence < released, scan.ending == .clean {
+      report.damages.append(
+        Corruption(
+          path: segment.path, bytes: scan.end..<scan.end,
+          sequenceNumbers: scan.summary.nextSequence...(released - 1),
+          reason: "the segment ends before records that the buffer says are in blocks"))
+    }
+    nextSequence = max(
+      nextSequence, scan.summary.nextSequence, scan.watermark + 1, released)
+    // What is lost shows as numbers missing between segments.
+    guard scan.damages.isEmpty, end == scan.end, scan.summary.nextSequence >= released else {
       sealed.append(SegmentAppender.SealedSegment(scan.summary, byteCount: byteCount))
       return
     }
@@ -208,9 +242,11 @@ struct Opening {
     var later: [SegmentFile] = []
     for number in files.segments.reversed() where number < sequence {
       let file = try folder.open(FileName.segment(firstSequence: number), .read)
-      guard let segment = try? SegmentFile(file: file) else { continue }
+      let opened = try damageAsNothing { () throws(ReelError) in try SegmentFile(file: file) }
+      guard let segment = opened else { continue }
       later.append(segment)
-      guard let state = try? segment.state() else { continue }
+      let found = try damageAsNothing { () throws(ReelError) in try segment.state() }
+      guard let state = found else { continue }
       control = state
       break
     }
@@ -219,7 +255,9 @@ struct Opening {
         segment, byteCount: try segment.file.byteCount(), check: .headers
       ).scan()
       for entry in scan.blocksWithControlRecords {
-        try? segment.controlRecords(entry) { control.apply($0, sequence: $1) }
+        try damageAsNothing { () throws(ReelError) in
+          try segment.controlRecords(entry) { control.apply($0, sequence: $1) }
+        }
       }
     }
   }

@@ -54,6 +54,7 @@ extension Recording {
     let snapshot = try snapshot()
     var verification = Verification(snapshot: snapshot, cache: cache)
     for segment in snapshot.segments { try verification.verify(segment, report) }
+    for damage in snapshot.bufferDamages { verification.add(damage, .damage, report) }
     for range in snapshot.missing {
       let corruption = Corruption(
         path: path, bytes: 0..<0, sequenceNumbers: range,

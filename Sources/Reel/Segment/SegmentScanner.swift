@@ -189,11 +189,10 @@ struct SegmentScanner {
       for position in 0..<min(window, bytes.count)
       where isCandidate(bytes.rawSpan, at: position) {
         let place = start + position
-        if let found = try? segment.frame(at: place, limit: fileByteCount - place),
-          found.frame.type == .block || found.frame.type == .trailer
-        {
-          return place
+        let found = try damageAsNothing { () throws(ReelError) in
+          try segment.frame(at: place, limit: fileByteCount - place)
         }
+        if let type = found?.frame.type, type == .block || type == .trailer { return place }
       }
       start += window
       window = min(2 * window, 1 << 20)
