@@ -47,6 +47,12 @@ struct Opening {
       control: control, sealed: sealed, active: active, nextSequence: nextSequence,
       watermark: watermark, seed: seed)
     for sequence in files.buffers { try takeBuffer(sequence, into: &appender) }
+    guard appender.nextSequence < Limits.sequenceNumber else {
+      throw .notARecording(
+        path: folder.path,
+        reason: "the number in the name of one of its files leaves none for new events; move that"
+          + " file away")
+    }
     return appender
   }
 
