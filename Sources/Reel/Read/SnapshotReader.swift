@@ -200,7 +200,12 @@ final class SnapshotReader {
     for sequence in files.segments {
       // A segment that the writer's progress does not name yet is being begun: what it will hold is
       // still in the buffer.
-      if let active, sequence > active.segment { break }
+      // Before a run's first block there is no active segment, and all there are are complete.
+      if let active, sequence > active.segment,
+        active.segment > 0 || sequence >= active.nextSequence
+      {
+        break
+      }
       while next < known.count, known[next].firstSequence < sequence { next += 1 }
       let old = next < known.count && known[next].firstSequence == sequence ? known[next] : nil
       if let old, old.isSealed {
