@@ -75,6 +75,22 @@ public struct Corruption: Error, Hashable, Sendable {
   }
 }
 
+/// The result of `body`, or nothing when it meets damage.
+///
+/// Unlike `try?` it lets every other error through: a disk that cannot be read at the moment is not
+/// damaged.
+@discardableResult
+func damageAsNothing<R>(_ body: () throws(ReelError) -> R) throws(ReelError) -> R? {
+  do throws(ReelError) {
+    return try body()
+  } catch {
+    switch error {
+    case .corrupted, .notARecording: return nil
+    default: throw error
+    }
+  }
+}
+
 extension ReelError: CustomStringConvertible {
   /// What happened, where, and what to do.
   public var description: String {
@@ -104,16 +120,19 @@ extension ReelError: CustomStringConvertible {
     case .closed:
       "it has been closed"
     case .poisoned(let failure):
-      "recording stopped after a failure that must not be tried again (\(failure)); open the"
-        + " recording anew: everything acknowledged before is kept"
+      "recording stopped after a failure that must not be tried again (\(failure.summary));"
+        + " open the recording anew: everything acknowledged before is kept"
     }
   }
 }
 
 extension IOFailure: CustomStringConvertible {
   /// The call, the place and the system's words.
-  public var description: String {
-    "\(path): \(operation) failed: \(systemMessage(code)) (errno \(code))\(advice)"
+  public var description: String { summary + advice }
+
+  /// The same without advice.
+  fileprivate var summary: String {
+    "\(path): \(operation) failed: \(systemMessage(code)) (errno \(code))"
   }
 
   /// What can be done about the failures that people meet.
@@ -125,6 +144,12 @@ extension IOFailure: CustomStringConvertible {
       "; recording needs a folder that this user may write to, reading does not"
     case ErrorNumber.tooManyFiles:
       "; raise the limit of open files, or lower RecordingConfiguration.openFileCount"
+    case ErrorNumber.tooManyFilesInSystem:
+      "; the whole system has too many files open: end other programs, or raise its limit"
+    case ErrorNumber.fileTooLarge:
+      "; the file system or the process (ulimit -f) allows no file as large as this one must be"
+    case ErrorNumber.inputOutput:
+      "; the disk has failed to do it: look at the system's log, and copy what can be read"
     default: ""
     }
   }

@@ -65,6 +65,10 @@ final class Flusher: Sendable {
     private var firstFrameEnd = 0
     private var lastActivity: Int64 = 0
     private var nextSync: Int64 = .max
+    /// The first sequence number in no block when files were last synced in the background.
+    private var lastSyncedNext: UInt64 = 0
+    /// The last record that a sync of the buffer in the background has made durable.
+    private var syncedInBuffer: UInt64 = 0
     private var nextRetention: Int64
     /// Where everything was drained when somebody who waited for room was last told so.
     private var starved: Int?
@@ -260,9 +264,10 @@ final class Flusher: Sendable {
         frameEnds.removeFirst(firstFrameEnd)
         firstFrameEnd = 0
       }
-      if offset != nil, configuration.durability == .disk {
-        // Room may be used again only once its blocks are durable.
-        try appender.sync()
+      // Room may be used again only once its blocks are durable, if its frames were.
+      let durable = configuration.durability == .disk ? .max : syncedInBuffer
+      if offset != nil, appender.watermark < min(durable, appender.nextSequence - 1) {
+        try sync()
       }
       let due = isRetentionDue ? planDrop(retention.plan(nil, appender)) : nil
       guard offset != nil || due != nil else { return }
@@ -283,9 +288,15 @@ final class Flusher: Sendable {
       _ = try unlink(due.segments)
     }
 
+    /// Makes everything in blocks durable, also what the syncing thread has been given.
+    private mutating func sync() throws(ReelError) {
+      appender.watermark = max(appender.watermark, try syncer.finish())
+      try appender.sync()
+    }
+
     /// Makes everything in blocks durable at once, because a caller waits for it.
     private mutating func syncNow(_ sequence: UInt64) throws(ReelError) {
-      try appender.sync()
+      try sync()
       let watermark = appender.watermark
       log.lock.withLock {
         // The mark proves later that what lies before it cannot be torn; without room for it, the
@@ -295,13 +306,20 @@ final class Flusher: Sendable {
       }
     }
 
-    /// Hands what has been written to the syncing thread, and syncs the buffer when little came in:
-    /// then its content is older than the interval and few pages are dirty.
+    /// Hands what has been written to the syncing thread, and the buffer too when no block has come
+    /// since the last time: then its content is older than the interval and few pages are dirty.
     private mutating func syncInBackground() {
+      let isQuiet = appender.nextSequence == lastSyncedNext
+      lastSyncedNext = appender.nextSequence
       nextSync = .max
       var task = appender.takeUnsynced()
       if appender.hasUnwritten, configuration.durability == .process {
-        task.files.append(buffer.file)
+        if isQuiet {
+          task.files.append(buffer.file)
+          syncedInBuffer = log.lock.withLock { buffer.nextSequence - 1 }
+        } else {
+          nextSync = clock.monotonic() &+ configuration.syncInterval.nanoseconds
+        }
       }
       syncer.add(task)
     }
@@ -372,7 +390,7 @@ final class Flusher: Sendable {
 
     /// Ends the run: a checkpoint, everything durable, and the buffer gone.
     private mutating func finish() throws(ReelError) {
-      try appender.sync()
+      try sync()
       try appender.checkpoint()
       try appender.sync()
       let name = FileName.buffer(firstSequence: buffer.header.firstSequence)

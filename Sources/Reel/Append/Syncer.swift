@@ -35,7 +35,18 @@ final class Syncer: Sendable {
   }
 
   /// Asks for a task to be run, after those before it.
-  func add(_ task: SyncTask) { queue.add(task) }
+  func add(_ task: SyncTask) {
+    results.expect()
+    queue.add(task)
+  }
+
+  /// Waits until all tasks have been run.
+  /// - Returns: The highest sequence number that is durable then.
+  /// - Throws: As ``takeWatermark()``.
+  func finish() throws(ReelError) -> UInt64 {
+    results.wait()
+    return try takeWatermark()
+  }
 
   /// The highest sequence number that is durable by now.
   /// - Throws: The failure of a sync, after which the recorder may not go on.
@@ -46,15 +57,29 @@ final class Syncer: Sendable {
 
   private final class Results: @unchecked Sendable {
     private let lock = Lock()
+    private let changed: Condition
+    private var waitingCount = 0
     private var watermark: UInt64 = 0
     private var failure: ReelError?
 
+    init() { changed = Condition(lock) }
+
+    func expect() { lock.withLock { waitingCount += 1 } }
+
+    func wait() {
+      lock.lock()
+      while waitingCount > 0 { changed.wait() }
+      lock.unlock()
+    }
+
     func run(_ task: SyncTask) {
-      do throws(ReelError) {
-        try task.run()
-        lock.withLock { watermark = max(watermark, task.watermark) }
-      } catch {
-        lock.withLock { failure = failure ?? error }
+      var failure: ReelError?
+      do throws(ReelError) { try task.run() } catch { failure = error }
+      lock.withLock {
+        if failure == nil { watermark = max(watermark, task.watermark) }
+        self.failure = self.failure ?? failure
+        waitingCount -= 1
+        changed.wakeAll()
       }
     }
 

@@ -8,6 +8,8 @@ struct BufferReader {
   /// Where the next frame is expected, counted through all laps.
   private(set) var offset: Int
   private(set) var nextSequence: UInt64
+  /// Where the frames end, as the header page said when the reader was made.
+  let published: Int
 
   /// What is read of the ring at first, most often to find that nothing has come, and then.
   private static let firstReadByteCount = 4 << 10
@@ -28,6 +30,26 @@ struct BufferReader {
     }
     offset = Int(progress.released)
     nextSequence = 0
+    published = Self.published(page.rawSpan)
+  }
+
+  /// Where the frames end, as a header page says.
+  private static func published(_ page: RawSpan) -> Int {
+    Int(clamping: page.integer(at: BufferHeader.publishedOffset, as: UInt64.self))
+  }
+
+  /// The bytes that a header page calls frames and that were not found to be any, as offsets in the
+  /// file; nothing when there are none.
+  func shortfall(_ page: [UInt8]) -> Range<Int>? { shortfall(to: Self.published(page.rawSpan)) }
+
+  /// As ``shortfall(_:)``, by the header page from when the reader was made.
+  var shortfall: Range<Int>? { shortfall(to: published) }
+
+  private func shortfall(to published: Int) -> Range<Int>? {
+    guard published > offset, published - offset <= header.capacity else { return nil }
+    let start = BufferHeader.byteCount + offset % header.capacity
+    let end = min(start + published - offset, BufferHeader.byteCount + header.capacity)
+    return start..<end
   }
 
   /// What the writer last noted.

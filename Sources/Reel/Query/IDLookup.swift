@@ -145,6 +145,8 @@ struct IDLookup {
         high = middle
       }
     }
+    // A file that cannot be read, perhaps another recording's, hides none before it.
+    while low > 0, case .unreadable = snapshot.segments[low - 1].form { low -= 1 }
     guard low > 0 else { return nil }
     let segment = snapshot.segments[low - 1]
     guard sequence < segment.summary.nextSequence else { return nil }

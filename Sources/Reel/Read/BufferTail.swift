@@ -18,6 +18,8 @@ final class BufferTail {
   /// While they are the same, no record has come, and none has gone into a segment.
   private(set) var refreshedPage: [UInt8] = []
   private(set) var controlRecords: [(record: ControlRecord, sequence: UInt64)] = []
+  /// Frames that should be there and are not.
+  private(set) var damage: Corruption?
 
   private static let blockByteCount = 64 << 10
   private static let frameByteCount = 32 << 10
@@ -26,6 +28,12 @@ final class BufferTail {
     self.name = name
     file = try folder.open(name, .read)
     reader = try BufferReader(file: file)
+    guard FileName.firstSequence(ofBuffer: name) == reader.header.firstSequence else {
+      throw .corrupted(
+        Corruption(
+          path: file.path, bytes: 0..<BufferHeader.fixedByteCount,
+          reason: "the buffer belongs to another name"))
+    }
     builder = BlockBuilder(seed: 0)
   }
 
@@ -71,6 +79,11 @@ final class BufferTail {
       forgetAll()
       reader = try BufferReader(file: file)
       return nil
+    }
+    // The page is older than the frames: a writer that goes on never lags behind it.
+    damage = reader.shortfall(page).map {
+      Corruption(
+        path: file.path, bytes: $0, reason: "the buffer's frames end before its header says")
     }
     if !taken.isEmpty { version += 1 }
     for record in taken { take(record, runID: runID) }

@@ -77,10 +77,9 @@ final class Snapshot: Sendable {
   let bufferByteCount: Int
   /// Sequence numbers that no file holds.
   let missing: [ClosedRange<UInt64>]
-  /// Why the write-ahead buffer cannot be read, if it cannot.
-  let bufferDamage: Corruption?
-  /// Damage met while the segments and the buffer were looked at.
+  /// Damage met while the segments and buffers were looked at, and that of the buffers alone.
   let damages: [Corruption]
+  let bufferDamages: [Corruption]
 
   init(_ draft: SnapshotDraft, settled: SettledSegments = SettledSegments([])) {
     segments = draft.segments
@@ -93,8 +92,8 @@ final class Snapshot: Sendable {
     recording = draft.recording
     bufferByteCount = draft.bufferByteCount
     missing = draft.missing
-    bufferDamage = draft.bufferDamage
-    damages = draft.segments.flatMap(\.damages) + (draft.bufferDamage.map { [$0] } ?? [])
+    damages = draft.segments.flatMap(\.damages) + draft.bufferDamages
+    bufferDamages = draft.bufferDamages
   }
 
   /// The first sequence number that was not given when the snapshot was taken.
@@ -131,6 +130,7 @@ struct SnapshotDraft {
   var control = ControlState()
   var recording: RecordingID?
   var bufferByteCount = 0
-  var bufferDamage: Corruption?
   var missing: [ClosedRange<UInt64>] = []
+  /// Why buffers cannot be read.
+  var bufferDamages: [Corruption] = []
 }

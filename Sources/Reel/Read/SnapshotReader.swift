@@ -29,6 +29,10 @@ final class SnapshotReader {
   private var listed: (modification: Int64, isSettled: Bool)?
   private var files = RecordingFiles([])
   private var tail: BufferTail?
+  /// Buffers that cannot be read or are another recording's, and why.
+  private var unreadableBuffers: [String: Corruption] = [:]
+  /// Older buffers that can be read: their records are in blocks.
+  private var outlivedBuffers: Set<String> = []
   /// The writer's progress that the snapshot stands for.
   private var lastProgress: BufferProgress?
   /// The control state of the newest segment's head and the blocks walked over so far.
@@ -80,14 +84,7 @@ final class SnapshotReader {
     let before = listed
     try listIfChanged()
     let isUnchanged = before != nil && listed?.modification == before?.modification
-    if let bufferName = files.buffers.last.map(FileName.buffer(firstSequence:)) {
-      if tail?.name != bufferName {
-        guard try openTail(bufferName, acceptsDamage: acceptsGap) else { return false }
-      }
-    } else {
-      tail = nil
-      draft.bufferDamage = nil
-    }
+    guard try findTail(acceptsDamage: acceptsGap) else { return false }
     guard let tail else {
       if isUnchanged && draft.recording != nil && draft.buffered.isEmpty { return true }
       try refreshSegments(active: nil)
@@ -101,6 +98,13 @@ final class SnapshotReader {
     if isUnchanged, tail.version == version, progress == lastProgress { return true }
     lastProgress = nil
     try refreshSegments(active: progress)
+    if let recording = draft.recording, recording != tail.recording {
+      unreadableBuffers[tail.name] = Corruption(
+        path: folder.path + "/" + tail.name, bytes: 0..<BufferHeader.fixedByteCount,
+        reason: "the buffer belongs to another recording")
+      self.tail = nil
+      return false
+    }
     guard let after = try tail.progress() else { return false }
     let next = draft.segments.last?.summary.nextSequence ?? 1
     if progress.nextSequence > next {
@@ -111,30 +115,38 @@ final class SnapshotReader {
         return false
       }
     }
-    finish(tail: tail)
+    finish(tail: tail, released: progress.nextSequence)
     lastProgress = progress
     return true
   }
 
-  /// Opens the buffer, or notes why it cannot be read.
+  /// Opens the newest buffer that can be read.
   ///
-  /// A loss of power may leave its name and none of its bytes; the segments are read all the same.
-  ///
-  /// - Returns: Whether to go on; false while it may still be being written.
-  private func openTail(_ name: String, acceptsDamage: Bool) throws(ReelError) -> Bool {
-    tail = nil
-    draft.bufferDamage = nil
-    do throws(ReelError) {
-      tail = try BufferTail(folder: folder, name: name)
-    } catch {
-      switch error {
-      case .corrupted(let corruption): draft.bufferDamage = corruption
-      case .notARecording(let path, let reason):
-        draft.bufferDamage = Corruption(path: path, bytes: 0..<8, reason: reason)
-      default: throw error
+  /// One that cannot be costs its own records and no others.
+  /// - Returns: Whether to go on; false while one may still be being written.
+  private func findTail(acceptsDamage: Bool) throws(ReelError) -> Bool {
+    let names = files.buffers.reversed().map(FileName.buffer(firstSequence:))
+    unreadableBuffers = unreadableBuffers.filter { names.contains($0.key) }
+    outlivedBuffers.formIntersection(names)
+    var found: BufferTail?
+    for name in names where unreadableBuffers[name] == nil && !outlivedBuffers.contains(name) {
+      do throws(ReelError) {
+        let next = try tail?.name == name ? tail : BufferTail(folder: folder, name: name)
+        if found == nil { found = next } else { outlivedBuffers.insert(name) }
+      } catch {
+        let path = folder.path + "/" + name
+        let damage: Corruption
+        switch error {
+        case .corrupted(let corruption): damage = corruption
+        case .notARecording(_, let reason):
+          damage = Corruption(path: path, bytes: 0..<8, reason: reason)
+        default: throw error
+        }
+        guard acceptsDamage else { return false }
+        unreadableBuffers[name] = damage
       }
-      return acceptsDamage
     }
+    tail = found
     return true
   }
 
@@ -149,7 +161,9 @@ final class SnapshotReader {
   }
 
   /// Assembles the snapshot from the segments and the buffer's tail.
-  private func finish(tail: BufferTail?) {
+  ///
+  /// The writer has given back the room of every record below `released`: those are in blocks.
+  private func finish(tail: BufferTail?, released: UInt64 = 0) {
     let next = draft.segments.last?.summary.nextSequence ?? 1
     draft.missing = []
     for (earlier, later) in zip(draft.segments, draft.segments.dropFirst())
@@ -157,6 +171,8 @@ final class SnapshotReader {
       draft.missing.append(earlier.summary.nextSequence...(later.firstSequence - 1))
     }
     draft.control = segmentControl
+    draft.bufferDamages =
+      unreadableBuffers.sorted { $0.key < $1.key }.map(\.value) + (tail?.damage.map { [$0] } ?? [])
     draft.firstBufferedSequence = next
     defer {
       let segments = draft.segments.dropLast()
@@ -171,7 +187,8 @@ final class SnapshotReader {
     draft.buffered = tail.blocks(from: next)
     draft.bufferByteCount = tail.byteCount
     draft.recording = draft.recording ?? tail.recording
-    if let first = draft.buffered.first?.header.firstSequence, first > next {
+    let first = draft.buffered.first?.header.firstSequence ?? released
+    if first > next {
       draft.missing.append(next...(first - 1))
       draft.firstBufferedSequence = first
     }
@@ -282,7 +299,8 @@ final class SnapshotReader {
       summary = old?.summary
       damages = old?.damages ?? []
     case .complete(let trailer)? where (old?.byteCount ?? 0) <= byteCount:
-      if let known = try? segment.directory(trailer) {
+      let known = try damageAsNothing { () throws(ReelError) in try segment.directory(trailer) }
+      if let known {
         directory = known
         start = old?.byteCount
         summary = trailer.summary
@@ -293,8 +311,12 @@ final class SnapshotReader {
       segment, from: start, byteCount: byteCount, summary: summary, check: .headers
     ).scan()
     directory.blocks += scan.blocks
-    if let trailer = scan.trailer, let found = try? segment.directory(trailer) {
-      directory.indexes = found.indexes.filter { $0.blocks.upperBound <= directory.blocks.count }
+    if let trailer = scan.trailer,
+      let found = try damageAsNothing({ () throws(ReelError) in try segment.directory(trailer) }),
+      directory.blocks.starts(with: found.blocks)
+    {
+      // Parts name blocks by their places: where a block is damaged they would name the wrong ones.
+      directory.indexes = found.indexes
     }
     damages += scan.damages
     if case .torn(let corruption) = scan.ending { damages.append(corruption) }
@@ -308,6 +330,16 @@ final class SnapshotReader {
 
   /// The state at the head of the newest segment that has one, and the control records since.
   private func refreshControl() throws(ReelError) {
+    do throws(ReelError) {
+      try takeControl()
+    } catch {
+      // It is in part what was before, and must be put together anew the next time.
+      controlSegment = 0
+      throw error
+    }
+  }
+
+  private func takeControl() throws(ReelError) {
     guard let last = draft.segments.last else {
       segmentControl = ControlState()
       return
@@ -317,7 +349,9 @@ final class SnapshotReader {
       segmentControl = ControlState()
       controlEnd = 0
       while true {
-        if let state = try? open(draft.segments[start]).state() {
+        let segment = draft.segments[start]
+        let state = try damageAsNothing { () throws(ReelError) in try open(segment).state() }
+        if let state {
           segmentControl = state
           break
         }
@@ -335,14 +369,17 @@ final class SnapshotReader {
     let blocks: [DirectoryEntry]
     switch segment.form {
     case .complete(let trailer):
-      blocks = (try? file.directory(trailer))?.blocks ?? []
+      blocks =
+        try damageAsNothing { () throws(ReelError) in try file.directory(trailer).blocks } ?? []
     case .scanned(let directory, _): blocks = directory.blocks
     case .unreadable: return
     }
     let isLast = segment.firstSequence == controlSegment
     for entry in blocks where entry.eventCount < entry.recordCount {
       guard !isLast || entry.offset >= controlEnd else { continue }
-      try? file.controlRecords(entry) { segmentControl.apply($0, sequence: $1) }
+      try damageAsNothing { () throws(ReelError) in
+        try file.controlRecords(entry) { segmentControl.apply($0, sequence: $1) }
+      }
     }
     if isLast { controlEnd = blocks.last.map { $0.offset + $0.byteCount } ?? controlEnd }
   }

@@ -41,11 +41,7 @@ extension Opening {
     if let failure { throw failure }
     try appender.writeBlock()
     appender.skip(to: max(sequence, reader.nextSequence))
-    var lost: UInt64 = 0
-    if reader.header.durability == .process, mayHaveLostPower(since: reader.header.created) {
-      lost = try takeFramesBehindHoles(file, reader.header, into: &appender)
-    }
-    emptied.append(sequence)
+    let lost = try takeFramesBehindHoles(file, reader, into: &appender)
     report.recoveredRecordCount += appender.nextSequence - first - lost
     // What has been handed out must stay, even when the power fails next: with durability `process`
     // a sync may have made these records durable in the old buffer, which is about to go.
@@ -64,12 +60,47 @@ extension Opening {
     return moment < start &+ 60_000_000_000
   }
 
-  /// Takes the records behind what never reached the disk: pages of a mapped buffer reach it in any
-  /// order, so that a loss of power leaves holes.
+  /// Takes the records behind bytes that are no frames.
   ///
+  /// Pages of a mapped buffer reach the disk in any order, so that a loss of power leaves holes.
+  /// With durability `disk` what lies behind a hole was not acknowledged then, and is left out.
+  /// After a kill frames that end before the header page says so are damaged: the buffer is then
+  /// kept, as evidence.
   /// - Returns: How many records are lost in holes.
   private mutating func takeFramesBehindHoles(
-    _ file: any File, _ header: BufferHeader, into appender: inout SegmentAppender
+    _ file: any File, _ reader: BufferReader, into appender: inout SegmentAppender
+  ) throws(ReelError) -> UInt64 {
+    let header = reader.header
+    let hasLostPower = mayHaveLostPower(since: header.created)
+    let shortfall = reader.shortfall
+    if shortfall == nil || hasLostPower {
+      emptied.append(header.firstSequence)
+    } else {
+      damagedBuffers.append(header.firstSequence)
+    }
+    let isSearched =
+      header.durability == .process
+      ? hasLostPower || shortfall != nil
+      : shortfall != nil && !hasLostPower
+    guard isSearched else { return 0 }
+    let damageCount = report.damages.count
+    let lostCount = try takeStrayFrames(
+      file, reader.header,
+      reason: hasLostPower
+        ? "these bytes of the buffer did not reach the disk before the power failed"
+        : "these bytes of the buffer are damaged",
+      into: &appender)
+    if let shortfall, !hasLostPower, report.damages.count == damageCount {
+      report.damages.append(
+        Corruption(
+          path: file.path, bytes: shortfall,
+          reason: "the buffer's frames end before its header says"))
+    }
+    return lostCount
+  }
+
+  private mutating func takeStrayFrames(
+    _ file: any File, _ header: BufferHeader, reason: String, into appender: inout SegmentAppender
   ) throws(ReelError) -> UInt64 {
     guard let progress = try BufferReader(file: file).progress() else { return 0 }
     var lostCount: UInt64 = 0
@@ -86,7 +117,7 @@ extension Opening {
             path: file.path,
             bytes: min(lost, frame.fileOffset)..<frame.fileOffset,
             sequenceNumbers: appender.nextSequence...(first - 1),
-            reason: "these bytes of the buffer did not reach the disk before the power failed"))
+            reason: reason))
         lostCount += first - appender.nextSequence
         try appender.lose(to: first)
       }

@@ -14,12 +14,16 @@ struct Opening {
   private var sealed: [SegmentAppender.SealedSegment] = []
   private var active: SegmentWriter?
   private var nextSequence: UInt64 = 1
-  /// The first sequence number that the buffers hold, and the recording that they belong to.
-  private var bufferedFrom: UInt64?
+  /// The recording that the buffers belong to.
   private var bufferRecording: RecordingID?
   var watermark: UInt64 = 0
+  /// What the buffers say of blocks, each with the recording that it belongs to.
+  private var progresses:
+    [(recording: RecordingID, durability: Durability, progress: BufferProgress)] = []
   /// Buffers all of whose records are in blocks now.
   var emptied: [UInt64] = []
+  /// Buffers that have damage, and all of whose readable records are in blocks now.
+  var damagedBuffers: [UInt64] = []
   var report = RecoveryReport()
 
   init(folder: any Folder, configuration: RecorderConfiguration) throws(ReelError) {
@@ -41,6 +45,8 @@ struct Opening {
     for sequence in files.segments {
       try takeSegment(sequence, isLast: sequence == files.segments.last)
     }
+    watermark = ownProgresses.reduce(watermark) { max($0, $1.watermark) }
+    nextSequence = max(nextSequence, released)
     var appender = SegmentAppender(
       folder: folder, recording: recording ?? bufferRecording ?? newRecordingID(),
       configuration: configuration, control: control, sealed: sealed, active: active,
@@ -54,12 +60,18 @@ struct Opening {
     // their records in the buffer would be passed over.
     if !files.buffers.isEmpty { try appender.sync() }
     for sequence in files.buffers { try takeBuffer(sequence, into: &appender) }
+    guard appender.nextSequence < Limits.sequenceNumber else {
+      throw .notARecording(
+        path: folder.path,
+        reason: "the number in the name of one of its files leaves none for new events; move that"
+          + " file away")
+    }
     return appender
   }
 
   /// Unlinks the buffers whose records are all in blocks; to be called once the new one is named.
   ///
-  /// One that could not be read stays, as evidence.
+  /// One that could not be read stays, as evidence, and one that was read in part is renamed.
   ///
   /// The new one, which begins with `newest`, may have taken the name of an old one that held
   /// nothing.
@@ -67,18 +79,31 @@ struct Opening {
     for sequence in emptied where sequence != newest {
       try folder.unlink(FileName.buffer(firstSequence: sequence))
     }
+    for sequence in damagedBuffers where sequence != newest {
+      let name = FileName.buffer(firstSequence: sequence)
+      try folder.rename(name, to: name + FileName.damagedSuffix)
+    }
   }
 
   /// Takes from a buffer's header what is known to be durable, before any tail is judged by it.
   private mutating func takeProgress(_ sequence: UInt64) throws(ReelError) {
     let file = try folder.open(FileName.buffer(firstSequence: sequence), .read)
-    guard let reader = try? BufferReader(file: file), let progress = try reader.progress() else {
-      return
-    }
-    watermark = max(watermark, progress.watermark)
-    bufferedFrom = min(bufferedFrom ?? .max, progress.nextSequence)
+    let opened = try damageAsNothing { () throws(ReelError) in try BufferReader(file: file) }
+    guard let reader = opened, let progress = try reader.progress() else { return }
+    progresses.append((reader.header.recording, reader.header.durability, progress))
     bufferRecording = bufferRecording ?? reader.header.recording
   }
+
+  /// What this recording's own buffers say.
+  private var ownProgresses: [BufferProgress] {
+    progresses.filter { recording == nil || recording == $0.recording }.map(\.progress)
+  }
+
+  /// The first sequence number that is in no block, as the buffers say; 0 without one.
+  private var released: UInt64 { ownProgresses.map(\.nextSequence).max() ?? 0 }
+
+  /// The first sequence number that a buffer has; nothing without one.
+  private var bufferedFrom: UInt64? { ownProgresses.map(\.nextSequence).min() }
 
   private func newRecordingID() -> RecordingID {
     RecordingID(low: configuration.clock.random(), high: configuration.clock.random())
@@ -102,7 +127,7 @@ struct Opening {
     guard segment.firstSequence == sequence,
       recording == nil || recording == segment.header.binding.recording
     else {
-      return takeUnreadable(
+      return try takeUnreadable(
         sequence, byteCount,
         Corruption(
           path: file.path, bytes: 0..<SegmentHeader.byteCount,
@@ -132,27 +157,36 @@ struct Opening {
   private mutating func takeWithoutHeader(
     _ sequence: UInt64, _ byteCount: Int, _ corruption: Corruption, isLast: Bool
   ) throws(ReelError) {
+    let watermark = ownProgresses.reduce(watermark) { max($0, $1.watermark) }
     guard isLast, sequence > watermark, let bufferedFrom, bufferedFrom <= sequence else {
-      return takeUnreadable(sequence, byteCount, corruption)
+      return try takeUnreadable(sequence, byteCount, corruption)
     }
     report.truncated.append(corruption)
     try folder.unlink(FileName.segment(firstSequence: sequence))
   }
 
-  /// A segment that cannot be read stays where it is; the next number is beyond what it may hold.
+  /// A segment that cannot be read, or is another recording's, stays where it is, and the next
+  /// number is beyond what it may hold.
+  ///
+  /// Where all that it can have held of this recording is in the buffer still, its name is needed
+  /// for that: it gets another, and stays as evidence.
   private mutating func takeUnreadable(
     _ sequence: UInt64, _ byteCount: Int, _ corruption: Corruption
-  ) {
+  ) throws(ReelError) {
     report.damages.append(corruption)
+    if let bufferedFrom, bufferedFrom <= sequence {
+      let name = FileName.segment(firstSequence: sequence)
+      return try folder.rename(name, to: name + FileName.damagedSuffix)
+    }
     var summary = SegmentSummary(firstSequence: sequence)
     summary.lastArrival = .max
     sealed.append(SegmentAppender.SealedSegment(summary, byteCount: byteCount))
-    // What comes after it is in the next segment, or in the buffer. Without either: a record takes
-    // at least a byte of a frame, and LZ4 makes at most 255 bytes of one.
-    let next =
-      files.segments.first { $0 > sequence } ?? bufferedFrom
-      ?? sequence + 255 * UInt64(byteCount) + 1
-    nextSequence = max(nextSequence, next, sequence + 1)
+    if let next = files.segments.first(where: { $0 > sequence }) ?? bufferedFrom {
+      nextSequence = max(nextSequence, next)
+    } else {
+      // A record takes at least a byte of a frame, and LZ4 makes at most 255 bytes of one.
+      nextSequence = max(nextSequence, sequence + 255 * UInt64(byteCount) + 1)
+    }
   }
 
   private mutating func takeSealed(
@@ -167,11 +201,18 @@ struct Opening {
   private mutating func takeUnsealed(
     _ segment: SegmentFile, _ byteCount: Int, isLast: Bool
   ) throws(ReelError) {
-    if isLast { watermark = max(watermark, (try? segment.state())?.watermark ?? 0) }
-    let scan = try SegmentScanner(
-      segment, byteCount: byteCount, watermark: watermark,
-      check: isLast ? .aboveWatermark : .headers
+    if isLast {
+      watermark = ownProgresses.reduce(watermark) { max($0, $1.watermark) }
+      let state = try damageAsNothing { () throws(ReelError) in try segment.state() }
+      watermark = max(watermark, state?.watermark ?? 0)
+    }
+    var scan = try SegmentScanner(
+      segment, byteCount: byteCount, watermark: watermark, check: isLast ? tailCheck : .headers
     ).scan()
+    if isLast, !scan.damages.isEmpty {
+      let whole = scan.cutAtFirstDamage(byteCount)
+      if try isBuffered(whole.summary.nextSequence, through: scan) { scan = whole }
+    }
     report.damages += scan.damages
     watermark = max(watermark, scan.watermark)
     guard isLast else {
@@ -182,21 +223,58 @@ struct Opening {
     try takeControl(segment, blocks: scan.blocksWithControlRecords)
     var end = scan.end
     if case .torn(let corruption) = scan.ending {
-      if scan.summary.nextSequence > scan.watermark, scan.damages.isEmpty {
+      if scan.summary.nextSequence > scan.watermark, scan.summary.nextSequence >= released,
+        scan.damages.isEmpty
+      {
         report.truncated.append(corruption)
         try segment.file.truncate(to: scan.end)
       } else {
-        // What lies below the watermark was durable: its loss is damage, to be left as evidence.
+        // What lies below the watermark was durable, and what the buffer has released was whole
+        // when the process died: its loss is damage, to be left as evidence.
         report.damages.append(corruption)
         end = byteCount
       }
     }
-    nextSequence = max(nextSequence, scan.summary.nextSequence, scan.watermark + 1)
-    guard scan.damages.isEmpty, end == scan.end else {
+    if scan.summary.nextSequence < released, scan.ending == .clean {
+      report.damages.append(
+        Corruption(
+          path: segment.path, bytes: scan.end..<scan.end,
+          sequenceNumbers: scan.summary.nextSequence...(released - 1),
+          reason: "the segment ends before records that the buffer says are in blocks"))
+    }
+    nextSequence = max(
+      nextSequence, scan.summary.nextSequence, scan.watermark + 1, released)
+    // What is lost shows as numbers missing between segments.
+    guard scan.damages.isEmpty, end == scan.end, scan.summary.nextSequence >= released else {
       sealed.append(SegmentAppender.SealedSegment(scan.summary, byteCount: byteCount))
       return
     }
     active = writer(segment, scan)
+  }
+
+  /// With durability `disk`, whatever of the last blocks a loss of power has torn is in the buffer
+  /// still; else it is not, and all that was written lately would have to be read.
+  private var tailCheck: SegmentScanner.Check {
+    progresses.contains { $0.durability == .disk } ? .allAboveWatermark : .aboveWatermark
+  }
+
+  /// Whether all records from `sequence` on to the end of a segment are above what was durable in
+  /// it, and in the buffers still.
+  private func isBuffered(
+    _ sequence: UInt64, through scan: SegmentScanner.Result
+  ) throws(ReelError) -> Bool {
+    guard let bufferedFrom, bufferedFrom <= sequence, sequence > scan.watermark else {
+      return false
+    }
+    var next: UInt64 = 0
+    for first in files.buffers {
+      let file = try folder.open(FileName.buffer(firstSequence: first), .read)
+      let opened = try damageAsNothing { () throws(ReelError) in try BufferReader(file: file) }
+      guard var reader = opened, reader.header.recording == recording else { continue }
+      _ = try reader.read { _, _ in }
+      next = max(next, reader.nextSequence)
+    }
+    return next >= scan.summary.nextSequence
   }
 
   /// The writer that goes on in a segment, with the index parts of its last checkpoint.
@@ -239,9 +317,11 @@ struct Opening {
     var later: [SegmentFile] = []
     for number in files.segments.reversed() where number < sequence {
       let file = try folder.open(FileName.segment(firstSequence: number), .read)
-      guard let segment = try? SegmentFile(file: file) else { continue }
+      let opened = try damageAsNothing { () throws(ReelError) in try SegmentFile(file: file) }
+      guard let segment = opened else { continue }
       later.append(segment)
-      guard let state = try? segment.state() else { continue }
+      let found = try damageAsNothing { () throws(ReelError) in try segment.state() }
+      guard let state = found else { continue }
       control = state
       break
     }
@@ -250,7 +330,9 @@ struct Opening {
         segment, byteCount: try segment.file.byteCount(), check: .headers
       ).scan()
       for entry in scan.blocksWithControlRecords {
-        try? segment.controlRecords(entry) { control.apply($0, sequence: $1) }
+        try damageAsNothing { () throws(ReelError) in
+          try segment.controlRecords(entry) { control.apply($0, sequence: $1) }
+        }
       }
     }
   }

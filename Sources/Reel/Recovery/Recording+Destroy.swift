@@ -42,7 +42,9 @@ extension Recording {
       let whole =
         name.hasSuffix(FileName.temporarySuffix)
         ? String(name.dropLast(FileName.temporarySuffix.count)) : name
-      if DocumentName.parse(whole) != nil { try documents.unlink(name) } else { isEmpty = false }
+      // A leftover has the document's name alone.
+      let file = whole == name ? name : DocumentName.file(whole, version: 1)
+      if DocumentName.parse(file) != nil { try documents.unlink(name) } else { isEmpty = false }
     }
     if isEmpty { try folder.removeFolder(FileName.documents) }
   }

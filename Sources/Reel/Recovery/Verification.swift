@@ -54,7 +54,7 @@ extension Recording {
     let snapshot = try snapshot()
     var verification = Verification(snapshot: snapshot, cache: cache)
     for segment in snapshot.segments { try verification.verify(segment, report) }
-    if let damage = snapshot.bufferDamage { verification.add(damage, .damage, report) }
+    for damage in snapshot.bufferDamages { verification.add(damage, .damage, report) }
     for range in snapshot.missing {
       let isKnown = snapshot.control.losses.contains {
         $0.lowerBound <= range.lowerBound && range.upperBound <= $0.upperBound

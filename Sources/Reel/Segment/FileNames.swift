@@ -7,6 +7,8 @@ enum FileName {
   static let lock = "writer.lock"
   static let documents = "documents"
   static let documentSuffix = ".document"
+  /// Ends the name of a damaged file that is evidence only.
+  static let damagedSuffix = ".damaged"
   /// Ends the name of a file that is not complete yet; leftovers are ignored and removed.
   static let temporarySuffix = ".tmp"
   private static let digitCount = 20

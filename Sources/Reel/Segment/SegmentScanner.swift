@@ -32,8 +32,11 @@ struct SegmentScanner {
   enum Check {
     /// Headers alone.
     case headers
-    /// Also the data frames of blocks above the watermark, which a power loss may have torn.
+    /// Also the data frames of the last blocks above the watermark, which a power loss may have
+    /// torn.
     case aboveWatermark
+    /// Also the data frames of all blocks above the watermark: they reach the disk in any order.
+    case allAboveWatermark
     /// Every byte.
     case everything
   }
@@ -83,7 +86,7 @@ struct SegmentScanner {
           path: segment.path, bytes: damage.bytes.lowerBound..<next, reason: damage.reason))
       result.end = next
     }
-    if check == .aboveWatermark { try checkUnsyncedBlocks() }
+    if check == .aboveWatermark || check == .allAboveWatermark { try checkUnsyncedBlocks() }
     return result
   }
 
@@ -162,12 +165,12 @@ struct SegmentScanner {
         result.trailer = nil
       }
     }
-    if case .torn = result.ending {
-      var summary = initialSummary
-      for entry in result.blocks { summary.add(entry, rawByteCount: 0) }
-      summary.rawByteCount = result.summary.rawByteCount
-      result.summary = summary
+    if case .torn = result.ending { result.sumUp(from: initialSummary) }
+    guard check == .allAboveWatermark else { return }
+    for entry in result.blocks where entry.lastSequence > result.watermark {
+      if let damage = try segment.checkChecksums(entry) { result.damages.append(damage) }
     }
+    result.damages.sort { $0.bytes.lowerBound < $1.bytes.lowerBound }
   }
 
   private func damaged(_ offset: Int, _ byteCount: Int, _ reason: String) -> Corruption {
@@ -189,11 +192,10 @@ struct SegmentScanner {
       for position in 0..<min(window, bytes.count)
       where isCandidate(bytes.rawSpan, at: position) {
         let place = start + position
-        if let found = try? segment.frame(at: place, limit: fileByteCount - place),
-          found.frame.type == .block || found.frame.type == .trailer
-        {
-          return place
+        let found = try damageAsNothing { () throws(ReelError) in
+          try segment.frame(at: place, limit: fileByteCount - place)
         }
+        if let type = found?.frame.type, type == .block || type == .trailer { return place }
       }
       start += window
       window = min(2 * window, 1 << 20)
@@ -215,5 +217,31 @@ struct SegmentScanner {
     case .block: return length <= 64 << 10
     default: return false
     }
+  }
+}
+
+extension SegmentScanner.Result {
+  /// Leaves out everything from the first damage on, as a torn tail of a file of `byteCount` bytes.
+  func cutAtFirstDamage(_ byteCount: Int) -> SegmentScanner.Result {
+    guard let damage = damages.first else { return self }
+    let offset = damage.bytes.lowerBound
+    var result = self
+    result.blocks.removeAll { $0.offset >= offset }
+    result.blocksWithControlRecords.removeAll { $0.offset >= offset }
+    if let trailer, trailer.directoryOffset >= offset { result.trailer = nil }
+    result.damages = []
+    result.end = offset
+    result.ending = .torn(
+      Corruption(path: damage.path, bytes: offset..<byteCount, reason: damage.reason))
+    result.sumUp(from: SegmentSummary(firstSequence: summary.firstSequence))
+    return result
+  }
+
+  /// Makes the summary that of the blocks that are left.
+  fileprivate mutating func sumUp(from initial: SegmentSummary) {
+    let rawByteCount = summary.rawByteCount
+    summary = initial
+    for entry in blocks { summary.add(entry, rawByteCount: 0) }
+    summary.rawByteCount = rawByteCount
   }
 }

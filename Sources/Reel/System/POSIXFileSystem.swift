@@ -309,5 +309,8 @@ enum ErrorNumber {
   static let noAccess = EACCES
   static let notPermitted = EPERM
   static let tooManyFiles = EMFILE
+  static let tooManyFilesInSystem = ENFILE
+  static let fileTooLarge = EFBIG
+  static let inputOutput = EIO
   static let notAFolder = ENOTDIR
 }

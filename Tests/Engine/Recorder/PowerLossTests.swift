@@ -153,13 +153,18 @@ import Testing
     }
   }
 
-  @Test func withoutAStartOfTheSystemNothingIsSearched() throws {
+  @Test(arguments: [1, 2])
+  func framesThatRotAreReportedTheRestIsKeptAndTheBufferToo(lost: Int) throws {
     try withThreeBatches { path, buffer, frames in
-      try lose(frames[1].bytes, of: buffer)
+      try lose(frames[lost].bytes, of: buffer)
+      let recording = try Recording(path: path)
+      #expect(try recording.events().completeness.damages.count == 1)
+      #expect(try recording.verify { _ in }.damageCount == 1)
       let recorder = try reopen(path, afterStart: false)
-      #expect(recorder.recovery.damages.isEmpty)
+      #expect(recorder.recovery.damages.count == 1)
       try recorder.close()
-      #expect(try Recording(path: path).count() == 5)
+      #expect(try Recording(path: path).count() == 10)
+      #expect(try fileNames(path).contains { $0.hasSuffix(".buffer.damaged") })
     }
   }
 }

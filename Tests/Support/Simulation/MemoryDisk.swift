@@ -49,7 +49,7 @@ final class MemoryDisk: @unchecked Sendable {
   }
 
   /// The folder that everything is in.
-  var folder: MemoryFolder { MemoryFolder(self, DiskImage.root, path: "/memory") }
+  var folder: DiskFolder { DiskFolder(self, DiskImage.root, path: "/memory") }
 
   /// Everything that has been done.
   var log: [DiskOperation] {
@@ -211,7 +211,7 @@ final class MemoryDisk: @unchecked Sendable {
 }
 
 /// A folder of a ``MemoryDisk``.
-final class MemoryFolder: Folder {
+final class DiskFolder: Folder {
   let path: String
   let disk: MemoryDisk
   private let node: Int
@@ -243,11 +243,11 @@ final class MemoryFolder: Folder {
     guard !found.isFolder else {
       throw .notARecording(path: path + "/" + name, reason: "it is not a regular file")
     }
-    return MemoryFile(disk, found.node, path: path + "/" + name)
+    return DiskFile(disk, found.node, path: path + "/" + name)
   }
 
   func temporaryFile() throws(ReelError) -> any File {
-    MemoryFile(disk, disk.makeNameless(), path: path + "/(temporary file)")
+    DiskFile(disk, disk.makeNameless(), path: path + "/(temporary file)")
   }
 
   func folder(_ name: String, create: Bool) throws(ReelError) -> any Folder {
@@ -255,7 +255,7 @@ final class MemoryFolder: Folder {
       throw failure("open", name, ErrorNumber.noEntry)
     }
     guard found.isFolder else { throw failure("open", name, ErrorNumber.notAFolder) }
-    return MemoryFolder(disk, found.node, path: path + "/" + name)
+    return DiskFolder(disk, found.node, path: path + "/" + name)
   }
 
   func unlink(_ name: String) throws(ReelError) {
@@ -275,7 +275,7 @@ final class MemoryFolder: Folder {
 }
 
 /// An open file of a ``MemoryDisk``.
-final class MemoryFile: File {
+final class DiskFile: File {
   let path: String
   private let disk: MemoryDisk
   private let node: Int

@@ -10,7 +10,6 @@ enum PlantedBug: String, CaseIterable {
   case theBufferIsUnlinkedBeforeSegmentsAreSynced
   case recoveryDoesNotSyncWhatItAccepts
   case recoveryUnlinksTheBufferBeforeItsRecordsAreInBlocks
-  case aSegmentIsNamedBeforeItIsWritten
   case aWriteToTheBufferIsLost
   case aWriteToTheBufferIsStale
   case aWriteIsHeldBack
@@ -30,7 +29,7 @@ enum PlantedBug: String, CaseIterable {
     case .namesAreNotSynced, .recoveryDoesNotSyncWhatItAccepts: .deaths(.disk)
     case .recoveryUnlinksTheBufferBeforeItsRecordsAreInBlocks: .deaths(.process)
     case .aWriteToTheBufferIsStale: .laps(.disk)
-    case .aSegmentIsNamedBeforeItIsWritten, .aWriteIsHeldBack, .aWriteIsCutShort,
+    case .aWriteIsHeldBack, .aWriteIsCutShort,
       .theMappingIsPrivate:
       .oneByOne(.process)
     case .theNewestSegmentIsDropped: .removal(.process)
@@ -183,7 +182,6 @@ private final class PlantedFile: File {
       return heldBack.lock.withLock { heldBack.write = (copy, offset) }
     case .aWriteIsCutShort where isSegment && bytes.byteCount > 400:
       return try file.write(bytes.extracting(0..<400), at: offset)
-    case .aSegmentIsNamedBeforeItIsWritten where isSegment: try nameEarly()
     case .aDocumentIsNamedBeforeItIsWritten where isDocument: try nameEarly()
     case .recoveryUnlinksTheBufferBeforeItsRecordsAreInBlocks where isSegment:
       if state.with({ $0.isOpening }) { try unlinkBuffers() }
@@ -192,12 +190,10 @@ private final class PlantedFile: File {
     try file.write(bytes, at: offset)
   }
 
-  /// Gives a file its name while it is still empty.
+  /// Gives the first version of a document its name while it is still empty.
   private func nameEarly() throws(ReelError) {
     guard name.hasSuffix(FileName.temporarySuffix) else { return }
-    let stem = String(name.dropLast(FileName.temporarySuffix.count))
-    // The first version of a document, or the segment itself.
-    let newName = isSegment ? stem : "\(stem).0000000001.document"
+    let newName = String(name.dropLast(FileName.temporarySuffix.count)) + ".0000000001.document"
     guard try !folder.list().contains(newName) else { return }
     state.with { _ = $0.renamed.insert(newName) }
     try folder.rename(name, to: newName)

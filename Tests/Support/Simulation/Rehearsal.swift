@@ -18,7 +18,7 @@ final class Rehearsal {
   /// Prepares a disk that holds nothing; payloads are drawn from `seed`, and what `wrap` answers
   /// stands between the recorder and the disk.
   init(
-    _ configuration: RecorderConfiguration, seed: UInt64, _ wrap: (MemoryFolder) -> any Folder
+    _ configuration: RecorderConfiguration, seed: UInt64, _ wrap: (DiskFolder) -> any Folder
   ) {
     disk = MemoryDisk()
     folder = wrap(disk.folder)

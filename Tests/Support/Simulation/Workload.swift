@@ -12,7 +12,7 @@ struct Workload: Sendable {
 
   /// Rehearses it on a new disk.
   func rehearse(
-    seed: UInt64, _ wrap: (MemoryFolder) -> any Folder = { $0 }
+    seed: UInt64, _ wrap: (DiskFolder) -> any Folder = { $0 }
   ) throws -> Rehearsal {
     var configuration = RecorderConfiguration.minute
     configuration.durability = durability
