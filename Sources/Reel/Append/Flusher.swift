@@ -229,13 +229,13 @@ final class Flusher: Sendable {
       let end = min(target, drained.offset + Flusher.stepByteCount)
       var failure: ReelError?
       drained = buffer.records(from: drained, to: end) { record, sequence, frameEnd in
-        appender.take(record, sequence: sequence, runID: runID)
+        let isBlockFull = appender.take(record, sequence: sequence, runID: runID)
         if frameEnds.last?.offset == frameEnd {
           frameEnds[frameEnds.count - 1].lastSequence = sequence
         } else {
           frameEnds.append((frameEnd, sequence))
         }
-        guard appender.isBlockFull else { return true }
+        guard isBlockFull else { return true }
         do throws(ReelError) {
           try appender.endBlock()
           // The drop record needs room, which writers who wait for it leave only on releasing.

@@ -34,8 +34,7 @@ extension Opening {
     var failure: ReelError?
     _ = try reader.read { record, sequence in
       guard sequence >= first, failure == nil else { return }
-      appender.take(record, sequence: sequence, runID: runID)
-      guard appender.isBlockFull else { return }
+      guard appender.take(record, sequence: sequence, runID: runID) else { return }
       do throws(ReelError) { try appender.writeBlock() } catch { failure = error }
     }
     if let failure { throw failure }
@@ -135,10 +134,10 @@ extension Opening {
     var rest = frame.rawSpan.extracting(BufferFrame.headerByteCount..<frame.count)
     var sequence = first
     while rest.byteCount > 0, let record = try? RecordView(rest) {
-      appender.take(record, sequence: sequence, runID: runID)
+      let isBlockFull = appender.take(record, sequence: sequence, runID: runID)
       rest = rest.extracting(record.byteCount..<rest.byteCount)
       sequence += 1
-      if appender.isBlockFull { try appender.writeBlock() }
+      if isBlockFull { try appender.writeBlock() }
     }
   }
 }

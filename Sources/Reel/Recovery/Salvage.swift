@@ -89,9 +89,9 @@ struct Salvage {
     guard sequence >= expected else { return }
     if sequence != expected || self.runID != runID { try advance(to: sequence) }
     self.runID = runID
-    appender.take(record, sequence: sequence, runID: runID)
+    let isBlockFull = appender.take(record, sequence: sequence, runID: runID)
     expected = sequence + 1
-    if appender.isBlockFull { try appender.writeBlock() }
+    if isBlockFull { try appender.writeBlock() }
   }
 
   private mutating func noteLostAttributes(

@@ -26,10 +26,14 @@ struct SegmentAppender {
   private(set) var nextSequence: UInt64
   /// The highest sequence number known to be durable.
   var watermark: UInt64
+  private let blockByteCount: Int
+  /// Events in the active segment, those of unwritten blocks included.
+  private var segmentEventCount: Int
+  private var blockEventLimit = Int.max
 
   private enum Unwritten {
     /// The compressor has it.
-    case compressing(eventCount: Int)
+    case compressing
     /// It is written, or waits for room on the disk.
     case encoded(SegmentWriter.EncodedBlock)
   }
@@ -68,6 +72,9 @@ struct SegmentAppender {
     self.seed = seed
     writer = active
     builder = BlockBuilder(seed: seed)
+    blockByteCount = configuration.blockByteCount
+    segmentEventCount = Int(clamping: active?.summary.eventCount ?? 0)
+    limitBlock()
   }
 
   /// The active segment's first sequence number and length, zeros while there is none.
@@ -93,14 +100,18 @@ struct SegmentAppender {
     return false
   }
 
-  /// Takes a record; the caller writes the block when ``isBlockFull`` says so.
-  mutating func take(_ record: borrowing RecordView, sequence: UInt64, runID: UInt64) {
+  /// Takes a record.
+  ///
+  /// - Returns: Whether the block has all the rows it should, or its segment all the events: the
+  ///   caller is then to end it.
+  mutating func take(_ record: borrowing RecordView, sequence: UInt64, runID: UInt64) -> Bool {
     if record.type != 0,
       let control = try? ControlRecord(type: record.type, body: record.payload)
     {
       pendingControl.append((control, sequence))
     }
     builder.append(record, sequence: sequence, runID: runID)
+    return builder.isFull(blockByteCount) || builder.eventCount >= blockEventLimit
   }
 
   /// Leaves out sequence numbers up to `sequence`, which were given and are lost.
@@ -129,24 +140,12 @@ struct SegmentAppender {
     }
   }
 
-  /// Whether the block has all the rows it should, or its segment all the events.
-  var isBlockFull: Bool {
-    if builder.isFull(configuration.blockByteCount) { return true }
-    guard configuration.maximumEventCount != nil else { return false }
+  /// The events that the block being collected may have: a segment that has reached its limit is
+  /// sealed before the block is written.
+  private mutating func limitBlock() {
+    guard configuration.maximumEventCount != nil else { return }
     let limit = configuration.effectiveSegmentEventCount
-    let taken = activeEventCount
-    // A segment that has reached its limit is sealed before the block is written.
-    return builder.eventCount >= (taken < limit ? limit - taken : limit)
-  }
-
-  /// Events of the active segment, with those of its blocks that are not written yet.
-  private var activeEventCount: Int {
-    unwritten.reduce(Int(writer?.summary.eventCount ?? 0)) { count, block in
-      switch block {
-      case .compressing(let eventCount): count + eventCount
-      case .encoded(let block): count + Int(block.entry.eventCount)
-      }
-    }
+    blockEventLimit = segmentEventCount < limit ? limit - segmentEventCount : limit
   }
 
   /// Ends the block that has been collected, and writes it, or blocks before it while this one is
@@ -168,9 +167,11 @@ struct SegmentAppender {
     let columns = writer?.finish(
       &builder, frameByteCount: frameByteCount, arrival: arrival, watermark: watermark)
     guard let columns else { return }
+    segmentEventCount += eventCount
+    limitBlock()
     if let compressor {
       compressor.begin(columns)
-      unwritten.append(.compressing(eventCount: eventCount))
+      unwritten.append(.compressing)
     } else if let writer {
       unwritten.append(.encoded(writer.encode(CompressedBlock(columns, state: state))))
       try writeUnwritten()
@@ -221,7 +222,7 @@ struct SegmentAppender {
 
   private func isFull(_ writer: SegmentWriter) -> Bool {
     writer.end >= configuration.effectiveSegmentByteCount
-      || activeEventCount >= configuration.effectiveSegmentEventCount
+      || segmentEventCount >= configuration.effectiveSegmentEventCount
       || isOld(writer)
   }
 
@@ -256,6 +257,8 @@ struct SegmentAppender {
     sealed.append(SealedSegment(writer.summary, byteCount: writer.end))
     unsynced.append(writer.segment.file)
     self.writer = nil
+    segmentEventCount = 0
+    limitBlock()
   }
 
   /// Sealed segments that nobody has synced yet.

@@ -37,11 +37,11 @@ import Testing
     let body = start.encode()
     let carrier = Event(timestamp: 1_700_000_000_000_000_000, payload: Payload(body))
     try RecordView.with(carrier, type: start.type) { record in
-      appender.take(record, sequence: 1, runID: runID)
+      _ = appender.take(record, sequence: 1, runID: runID)
     }
     for (index, event) in Self.events.enumerated() {
       try RecordView.with(event) { record in
-        appender.take(record, sequence: UInt64(index) + 2, runID: runID)
+        _ = appender.take(record, sequence: UInt64(index) + 2, runID: runID)
       }
     }
     try appender.writeBlock()
