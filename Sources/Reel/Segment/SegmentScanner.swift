@@ -130,26 +130,13 @@ struct SegmentScanner {
     guard header.firstSequence >= result.summary.nextSequence else {
       return damaged(offset, entry.byteCount, "the block's sequence numbers come again")
     }
-    if check == .everything, let damage = try checkFrames(entry) { return damage }
+    if check == .everything, let damage = try segment.wholeBlock(entry).damage { return damage }
     result.blocks.append(entry)
     if header.eventCount < header.recordCount { result.blocksWithControlRecords.append(entry) }
     result.summary.add(entry, rawByteCount: header.rawByteCount)
     result.watermark = max(result.watermark, header.watermark)
     result.end = offset + entry.byteCount
     return nil
-  }
-
-  /// Reads and decodes all of a block.
-  private func checkFrames(_ entry: DirectoryEntry) throws(ReelError) -> Corruption? {
-    do {
-      let block = try segment.block(entry, wanted: .all)
-      for index in 1..<max(1, block.header.frames.count) {
-        _ = try block.payloads.frame(index, prefix: nil)
-      }
-      return nil
-    } catch .corrupted(let corruption) {
-      return corruption
-    }
   }
 
   /// Checks the blocks that nothing proves durable; the first bad one that none follows is the torn
