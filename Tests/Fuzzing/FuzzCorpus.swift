@@ -27,11 +27,15 @@ enum FuzzCorpus {
   // MARK: Recordings
 
   /// A recording of a few events, closed or as a killed program leaves it.
-  static func image(isClosed: Bool, count: Int = 14) throws -> FolderImage {
+  ///
+  /// What does not fill a block stays in the buffer.
+  static func image(
+    isClosed: Bool, count: Int = 14, blockByteCount: Int = 1 << 10
+  ) throws -> FolderImage {
     let folder = MemoryFolder()
     var configuration = RecorderConfiguration()
     configuration.bufferByteCount = 12 << 10
-    configuration.blockByteCount = 1 << 10
+    configuration.blockByteCount = blockByteCount
     configuration.payloadFrameByteCount = 512
     configuration.segmentByteCount = 5 << 10
     configuration.syncInterval = .zero
@@ -80,7 +84,8 @@ enum FuzzCorpus {
   private static func buffers() throws -> [String: [UInt8]] {
     var inputs: [String: [UInt8]] = [:]
     for (name, count) in [("one-lap", 8), ("two-laps", 80)] {
-      let bytes = first(try image(isClosed: false, count: count), FileName.bufferSuffix)
+      let bytes = first(
+        try image(isClosed: false, count: count, blockByteCount: 6 << 10), FileName.bufferSuffix)
       let ring = bytes.dropFirst(BufferHeader.byteCount)
       let input = Array(bytes.prefix(BufferFuzz.fieldsByteCount) + ring)
       // Zeros at the end come back by themselves.
