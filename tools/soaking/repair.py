@@ -44,6 +44,8 @@ class Case:
     self.harm = harm.Harm(self.path, self.random)
     # Whether the end of the log was taken away so that nothing could tell of it.
     self.untold = 0
+    # Events at the end of a buffer that are lost without a word.
+    self.silent = 0
     self.status = None
 
   def plain(self, text):
@@ -112,6 +114,10 @@ class Case:
         continue
       # Of an end whose bytes cannot be read nothing tells how many there were, but that some were.
       if sequence > told and self.harm.done and self.status == 3:
+        continue
+      if sequence > told and any(".buffer: " in text for text in self.harm.done):
+        # Known: zeros behind a frame pass for room that was never used.
+        self.silent += 1
         continue
       problems.append(f"event {number} with number {sequence} is lost and not listed")
       break
@@ -192,10 +198,10 @@ class Case:
 def harm_all(soak, templates):
   """Repairs many harmed recordings."""
   counts = {0: 0, 1: 0, 3: 0}
-  untold = 0
+  untold = silent = 0
 
   def one(index):
-    nonlocal untold
+    nonlocal untold, silent
     case = Case(soak, templates[index % len(templates)], index)
     if index >= len(templates):
       case.harm.apply()
@@ -206,12 +212,14 @@ def harm_all(soak, templates):
     with soak.lock:
       counts[case.status] = counts.get(case.status, 0) + 1
       untold += case.untold > 0
+      silent += case.silent > 0
     shutil.rmtree(case.folder)
 
   soak.each(one, range(soak.options.cases or (110 if soak.options.quick else 20_000)))
   soak.note(
     f"{counts[0]} without loss, {counts[3]} with, of {counts[1]} nothing was saved; in {untold}"
-    " the end was taken away and nothing could tell of it")
+    f" the end was taken away and nothing could tell of it, in {silent} the end of a buffer was"
+    " harmed and nothing was said of it")
 
 
 def run(soak):
