@@ -124,6 +124,11 @@ class Harm:
     self.done = []
     # Files of which bytes are gone for good, so that nothing need tell of what their ends held.
     self.shortened = set()
+    # Under which name the bytes of a file were before.
+    self.origin = {}
+
+  def shorten(self, name):
+    self.shortened.add(self.origin.get(name, name))
 
   def names(self):
     """Files that may be harmed, those with events more often."""
@@ -193,7 +198,7 @@ class Harm:
       end = self.used(name, content)
       count = self.random.choice([0, len(content) - 1, self.random.randrange(end)])
       del content[count:]
-      self.shortened.add(name)
+      self.shorten(name)
       return f"cut to {count}"
     self.edit(name, body)
 
@@ -207,7 +212,7 @@ class Harm:
 
   def delete(self, name):
     os.unlink(os.path.join(self.path, name))
-    self.shortened.add(name)
+    self.shorten(name)
     self.done.append(f"{name}: deleted")
 
   def rename(self, name):
@@ -230,6 +235,7 @@ class Harm:
     if os.path.exists(target):
       return self.flip(name)
     action(os.path.join(self.path, name), target)
+    self.origin[other] = self.origin.get(name, name)
     self.done.append(f"{name}: {said} {other}")
 
   def swap(self, name):
@@ -243,4 +249,6 @@ class Harm:
     shutil.move(one, one + ".swapping")
     shutil.move(two, one)
     shutil.move(one + ".swapping", two)
+    origin = self.origin
+    origin[name], origin[other] = origin.get(other, other), origin.get(name, name)
     self.done.append(f"{name}: swapped with {other}")
