@@ -41,8 +41,8 @@ struct ReelCommand: ParsableCommand {
 
   /// Runs the command that the arguments name.
   ///
-  /// Nothing here is asynchronous: the language's runtime would need descriptors of its own, and end
-  /// the process by a trap when there are none left.
+  /// Nothing here is asynchronous: the language's runtime would need descriptors of its own, and
+  /// end the process by a trap when there are none left.
   static func main() {
     // A reader that goes away shows as EPIPE where it is written to, and a limit on the size of
     // files as EFBIG.

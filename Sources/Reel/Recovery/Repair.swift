@@ -47,7 +47,7 @@ extension Recording {
   ///   ``ReelError/notARecording(path:reason:)`` when something is at `newPath` already or nothing
   ///   of a recording is at `path`, ``ReelError/io(_:)``: a disk that does not give its bytes is no
   ///   damage, copy it first as well as can be. Nothing is then at `newPath`.
-  /// - Complexity: O(bytes), in the memory of one block and one segment's indexes.
+  /// - Complexity: O(bytes), in the memory of the buffer, one block and one segment's indexes.
   public static func repair(
     _ path: String, to newPath: String, _ report: (Corruption) -> Void = { _ in }
   ) throws(ReelError) -> RepairReport {

@@ -13,6 +13,9 @@ struct Salvage {
   /// All declarations of attributes that any segment knows.
   private var attributes = AttributeSchema()
   private var appender: SegmentAppender
+  /// The records of all buffers, and how many of them have been passed.
+  private var buffered: [(sequence: UInt64, runID: UInt64, bytes: [UInt8])] = []
+  private var nextBuffered = 0
   private var runID: UInt64?
   /// The number that the next record should have: at first, the one that retention left.
   private var expected: UInt64
@@ -66,8 +69,10 @@ struct Salvage {
   /// Saves everything, telling of each damage.
   mutating func run(_ tell: (Corruption) -> Void) throws(ReelError) {
     for damage in report.damages { tell(damage) }
+    for buffer in buffers { try read(buffer: buffer, tell) }
+    buffered.sort { $0.sequence < $1.sequence }
     for segment in segments { try save(segment, tell) }
-    for buffer in buffers { try save(buffer: buffer, tell) }
+    try takeBuffered(below: .max)
     try appender.writeBlock()
     try appender.seal()
     try appender.sync()
@@ -98,11 +103,30 @@ struct Salvage {
     _ record: borrowing RecordView, sequence: UInt64, runID: UInt64
   ) throws(ReelError) {
     guard sequence >= expected else { return }
+    if sequence > expected { try takeBuffered(below: sequence) }
+    try append(record, sequence: sequence, runID: runID)
+  }
+
+  private mutating func append(
+    _ record: borrowing RecordView, sequence: UInt64, runID: UInt64
+  ) throws(ReelError) {
     if sequence != expected || self.runID != runID { try advance(to: sequence) }
     self.runID = runID
     let isBlockFull = appender.take(record, sequence: sequence, runID: runID)
     expected = sequence + 1
     if isBlockFull { try appender.writeBlock() }
+  }
+
+  /// Takes what the buffers have below `sequence` and no segment before it had.
+  private mutating func takeBuffered(below sequence: UInt64) throws(ReelError) {
+    while nextBuffered < buffered.count, buffered[nextBuffered].sequence < sequence {
+      let next = buffered[nextBuffered]
+      nextBuffered += 1
+      guard next.sequence >= expected else { continue }
+      let bytes = next.bytes
+      guard let record = try? RecordView(bytes.rawSpan) else { continue }
+      try append(record, sequence: next.sequence, runID: next.runID)
+    }
   }
 
   private mutating func noteLostAttributes(
@@ -119,6 +143,7 @@ struct Salvage {
   private mutating func save(
     _ segment: SalvageSegment, _ tell: (Corruption) -> Void
   ) throws(ReelError) {
+    try takeBuffered(below: segment.firstSequence)
     do throws(ReelError) {
       var state = try segment.file.state()
       try? state.attributes.merge(attributes.declarations)
@@ -176,7 +201,8 @@ struct Salvage {
 
   // MARK: The write-ahead buffer
 
-  private mutating func save(
+  /// Reads all records of a buffer: those that are in blocks as well may be damaged there.
+  private mutating func read(
     buffer sequence: UInt64, _ tell: (Corruption) -> Void
   ) throws(ReelError) {
     let file = try source.open(FileName.buffer(firstSequence: sequence), .read)
@@ -199,13 +225,14 @@ struct Salvage {
           path: file.path, bytes: 0..<BufferHeader.fixedByteCount,
           reason: "the buffer belongs to another recording"), tell)
     }
-    end = max(end, sequence + 1, (try reader.progress())?.nextSequence ?? 1)
+    let progress = try reader.progress()
+    end = max(end, sequence + 1, progress?.nextSequence ?? 1)
     clock.set(wall: max(clock.wall(), reader.header.created))
     var walk = BufferWalk(file: file, header: reader.header)
-    try walk.walk(from: reader.offset, sequence: expected)
+    try walk.walk(from: reader.offset, sequence: progress?.nextSequence ?? expected)
     for damage in walk.damages { note(damage, tell) }
     for frame in walk.frames + walk.strayFrames where frame.damage == nil {
-      let hasAttributes = try save(
+      let hasAttributes = read(
         try walk.bytes(of: frame), frame.firstSequenceNumber.rawValue, reader.header.runID)
       if hasAttributes && attributes.declarations.isEmpty {
         noteLostAttributes(file.path, frame.bytes, tell)
@@ -214,16 +241,14 @@ struct Salvage {
   }
 
   /// - Returns: Whether a record has attributes.
-  private mutating func save(
-    _ frame: [UInt8], _ first: UInt64, _ runID: UInt64
-  ) throws(ReelError) -> Bool {
+  private mutating func read(_ frame: [UInt8], _ first: UInt64, _ runID: UInt64) -> Bool {
     var hasAttributes = false
     var rest = frame.rawSpan.extracting(BufferFrame.headerByteCount..<frame.count)
     var sequence = first
     while rest.byteCount > 0, let record = try? RecordView(rest) {
       let byteCount = record.byteCount
       hasAttributes = hasAttributes || record.attributes.byteCount > 0
-      try take(record, sequence: sequence, runID: runID)
+      buffered.append((sequence, runID, record.bytes.copied()))
       rest = rest.extracting(byteCount..<rest.byteCount)
       sequence += 1
     }
@@ -273,7 +298,7 @@ struct SalvageSegment {
   let file: SegmentFile
   let byteCount: Int
   /// Of its first block that can be read.
-  private let firstSequence: UInt64
+  let firstSequence: UInt64
 
   /// The segments in a folder in the order of their first blocks, the recording that most of them
   /// belong to, what is wrong with files that are none or another's, and the first number that none
