@@ -127,7 +127,11 @@ struct RecordingFuzz {
       queries.append(
         Query { ($0.module, $0.function) = (function.module, function.name) })
     }
-    if let (name, value) = event.attributes.first {
+    // A condition has one value.
+    let single = event.attributes.sorted { $0.key < $1.key }.first {
+      if case .many = $0.value { false } else { true }
+    }
+    if let (name, value) = single {
       queries.append(Query { $0.attributes[name] = value })
     }
     if let moment = event.timestamp {
