@@ -39,6 +39,13 @@ struct StopSignal: Sendable {
     readEnd = ends[0]
     stopPipe.store(ends[1], ordering: .sequentiallyConsistent)
     for number in [SIGINT, SIGTERM] { Self.install(number) }
+    // Whoever started this may have had them blocked, and that is inherited.
+    var signals = sigset_t()
+    // Safe: the set lies on the stack.
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGINT)
+    unsafe sigaddset(&signals, SIGTERM)
+    unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   private static func install(_ number: Int32) {
