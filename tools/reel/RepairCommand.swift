@@ -33,7 +33,7 @@ struct RepairCommand: ParsableCommand {
     var out = Output()
     let report = try Recording.repair(recording, to: output) { damage in
       if json {
-        out.json { Self.write(damage, to: &$0) }
+        out.json { $0.members(damage) }
       } else {
         out.line("damage: \(damage)")
       }
@@ -73,17 +73,6 @@ struct RepairCommand: ParsableCommand {
     return saved
       + "\(Wording.count(Int(clamping: lost), "record")) and"
       + " \(Wording.count(report.lostDocumentCount, "document version")) lost"
-  }
-
-  private static func write(_ damage: Corruption, to writer: inout JSONWriter) {
-    writer.member("path", damage.path)
-    writer.member("offset", damage.bytes.lowerBound)
-    writer.member("bytes", damage.bytes.count)
-    if let lost = damage.sequenceNumbers {
-      writer.member("first_sequence", lost.lowerBound)
-      writer.member("last_sequence", lost.upperBound)
-    }
-    writer.member("reason", damage.reason)
   }
 
   private static func write(_ report: RepairReport, to writer: inout JSONWriter) {

@@ -56,16 +56,8 @@ struct VerifyCommand: ParsableCommand {
   }
 
   private static func write(_ finding: VerificationFinding, to writer: inout JSONWriter) {
-    let corruption = finding.corruption
     writer.member("severity", finding.severity.rawValue)
-    writer.member("path", corruption.path)
-    writer.member("offset", corruption.bytes.lowerBound)
-    writer.member("bytes", corruption.bytes.count)
-    if let lost = corruption.sequenceNumbers {
-      writer.member("first_sequence", lost.lowerBound)
-      writer.member("last_sequence", lost.upperBound)
-    }
-    writer.member("reason", corruption.reason)
+    writer.members(finding.corruption)
   }
 
   private static func write(_ report: VerificationReport, to writer: inout JSONWriter) {
@@ -76,5 +68,19 @@ struct VerifyCommand: ParsableCommand {
     writer.member("bytes", report.byteCount)
     writer.member("damaged", report.damageCount)
     writer.member("findings", report.findingCount)
+  }
+}
+
+extension JSONWriter {
+  /// Members that say what is damaged, where and why.
+  mutating func members(_ damage: Corruption) {
+    member("path", damage.path)
+    member("offset", damage.bytes.lowerBound)
+    member("bytes", damage.bytes.count)
+    if let lost = damage.sequenceNumbers {
+      member("first_sequence", lost.lowerBound)
+      member("last_sequence", lost.upperBound)
+    }
+    member("reason", damage.reason)
   }
 }

@@ -318,7 +318,9 @@ final class Flusher: Sendable {
       lastSyncedNext = appender.nextSequence
       nextSync = .max
       var task = appender.takeUnsynced()
-      if appender.hasUnwritten, configuration.durability == .process {
+      if appender.hasUnwritten, configuration.durability == .process,
+        configuration.syncInterval > .zero
+      {
         if isQuiet {
           task.files.append(buffer.file)
           syncedInBuffer = log.lock.withLock { buffer.nextSequence - 1 }

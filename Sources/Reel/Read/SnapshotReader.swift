@@ -29,6 +29,8 @@ final class SnapshotReader {
   private var listed: (modification: Int64, isSettled: Bool)?
   private var files = RecordingFiles([])
   private var tail: BufferTail?
+  /// The buffers among which it was found; nothing when it has to be looked for.
+  private var foundAmong: [UInt64]?
   /// Buffers that cannot be read or are another recording's, and why.
   private var unreadableBuffers: [String: Corruption] = [:]
   /// Older buffers that can be read: their records are in blocks.
@@ -84,7 +86,9 @@ final class SnapshotReader {
     let before = listed
     try listIfChanged()
     let isUnchanged = before != nil && listed?.modification == before?.modification
-    guard try findTail(acceptsDamage: acceptsGap) else { return false }
+    if foundAmong != files.buffers {
+      guard try findTail(acceptsDamage: acceptsGap) else { return false }
+    }
     guard let tail else {
       if isUnchanged && draft.recording != nil && draft.buffered.isEmpty { return true }
       try refreshSegments(active: nil)
@@ -103,6 +107,7 @@ final class SnapshotReader {
         path: folder.path + "/" + tail.name, bytes: 0..<BufferHeader.fixedByteCount,
         reason: "the buffer belongs to another recording")
       self.tail = nil
+      foundAmong = nil
       return false
     }
     guard let after = try tail.progress() else { return false }
@@ -125,6 +130,7 @@ final class SnapshotReader {
   /// One that cannot be costs its own records and no others.
   /// - Returns: Whether to go on; false while one may still be being written.
   private func findTail(acceptsDamage: Bool) throws(ReelError) -> Bool {
+    foundAmong = nil
     let names = files.buffers.reversed().map(FileName.buffer(firstSequence:))
     unreadableBuffers = unreadableBuffers.filter { names.contains($0.key) }
     outlivedBuffers.formIntersection(names)
@@ -147,6 +153,7 @@ final class SnapshotReader {
       }
     }
     tail = found
+    foundAmong = files.buffers
     return true
   }
 

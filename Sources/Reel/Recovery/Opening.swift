@@ -45,7 +45,7 @@ struct Opening {
     for sequence in files.segments {
       try takeSegment(sequence, isLast: sequence == files.segments.last)
     }
-    watermark = ownProgresses.reduce(watermark) { max($0, $1.watermark) }
+    watermark = max(watermark, bufferedWatermark)
     nextSequence = max(nextSequence, released)
     var appender = SegmentAppender(
       folder: folder, recording: recording ?? bufferRecording ?? newRecordingID(),
@@ -98,6 +98,9 @@ struct Opening {
   private var ownProgresses: [BufferProgress] {
     progresses.filter { recording == nil || recording == $0.recording }.map(\.progress)
   }
+
+  /// The highest sequence number that the buffers call durable; 0 without one.
+  private var bufferedWatermark: UInt64 { ownProgresses.map(\.watermark).max() ?? 0 }
 
   /// The first sequence number that is in no block, as the buffers say; 0 without one.
   private var released: UInt64 { ownProgresses.map(\.nextSequence).max() ?? 0 }
@@ -157,8 +160,9 @@ struct Opening {
   private mutating func takeWithoutHeader(
     _ sequence: UInt64, _ byteCount: Int, _ corruption: Corruption, isLast: Bool
   ) throws(ReelError) {
-    let watermark = ownProgresses.reduce(watermark) { max($0, $1.watermark) }
-    guard isLast, sequence > watermark, let bufferedFrom, bufferedFrom <= sequence else {
+    guard isLast, sequence > max(watermark, bufferedWatermark), let bufferedFrom,
+      bufferedFrom <= sequence
+    else {
       return try takeUnreadable(sequence, byteCount, corruption)
     }
     report.truncated.append(corruption)
@@ -202,7 +206,7 @@ struct Opening {
     _ segment: SegmentFile, _ byteCount: Int, isLast: Bool
   ) throws(ReelError) {
     if isLast {
-      watermark = ownProgresses.reduce(watermark) { max($0, $1.watermark) }
+      watermark = max(watermark, bufferedWatermark)
       let state = try damageAsNothing { () throws(ReelError) in try segment.state() }
       watermark = max(watermark, state?.watermark ?? 0)
     }
