@@ -10,10 +10,10 @@
 ///
 /// Not `Synchronization.Mutex`: with eight threads on two cores that fell from 76 to 0.04 million
 /// operations a second, and ThreadSanitizer does not know it.
-@safe final class Lock: @unchecked Sendable {
+@safe package final class Lock: @unchecked Sendable {
   fileprivate let mutex: UnsafeMutablePointer<pthread_mutex_t>
 
-  init() {
+  package init() {
     unsafe mutex = .allocate(capacity: 1)
     #if canImport(Glibc)
       // Spins briefly before it sleeps: with eight threads on two cores 8.4 million operations a
@@ -33,14 +33,14 @@
   }
 
   @inline(__always)
-  func lock() { unsafe _ = pthread_mutex_lock(mutex) }
+  package func lock() { unsafe _ = pthread_mutex_lock(mutex) }
 
   @inline(__always)
-  func unlock() { unsafe _ = pthread_mutex_unlock(mutex) }
+  package func unlock() { unsafe _ = pthread_mutex_unlock(mutex) }
 
   /// Runs `body` with the lock held.
   @inline(__always)
-  func withLock<R: ~Copyable, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+  package func withLock<R: ~Copyable, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
     lock()
     defer { unlock() }
     return try body()
@@ -48,12 +48,12 @@
 }
 
 /// Something that threads wait for with a lock held.
-@safe final class Condition: @unchecked Sendable {
+@safe package final class Condition: @unchecked Sendable {
   private let lock: Lock
   private let condition: UnsafeMutablePointer<pthread_cond_t>
 
   /// A condition on what `lock` guards.
-  init(_ lock: Lock) {
+  package init(_ lock: Lock) {
     self.lock = lock
     unsafe condition = .allocate(capacity: 1)
     #if canImport(Darwin)
@@ -72,10 +72,10 @@
   }
 
   /// Gives the lock up until somebody calls ``wakeAll()``; may return without that.
-  func wait() { unsafe _ = pthread_cond_wait(condition, lock.mutex) }
+  package func wait() { unsafe _ = pthread_cond_wait(condition, lock.mutex) }
 
   /// As ``wait()``, for at most `nanoseconds`.
-  func wait(nanoseconds: Int64) {
+  package func wait(nanoseconds: Int64) {
     #if canImport(Darwin)
       var interval = timespec(
         tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
@@ -90,18 +90,18 @@
     #endif
   }
 
-  func wakeAll() { unsafe _ = pthread_cond_broadcast(condition) }
+  package func wakeAll() { unsafe _ = pthread_cond_broadcast(condition) }
 }
 
 /// Lets other threads that could run go first; returns at once when there are none.
 func yieldProcessor() { _ = sched_yield() }
 
 /// A thread of the engine's own, so that a recorded program's tasks are never blocked by it.
-final class WorkerThread: Sendable {
+package final class WorkerThread: Sendable {
   private let handle: pthread_t
 
   /// Starts a thread that runs `body` once; ``join()`` must follow.
-  init(_ body: @escaping @Sendable () -> Void) throws(ReelError) {
+  package init(_ body: @escaping @Sendable () -> Void) throws(ReelError) {
     let box = unsafe Unmanaged.passRetained(Body(run: body))
     #if canImport(Darwin)
       var thread: pthread_t?
@@ -123,7 +123,7 @@ final class WorkerThread: Sendable {
   }
 
   /// Waits until the thread has ended; to be called once.
-  func join() {
+  package func join() {
     _ = pthread_join(handle, nil)
   }
 
