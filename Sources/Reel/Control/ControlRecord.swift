@@ -48,6 +48,17 @@ enum ControlRecord: Hashable, Sendable {
     return body
   }
 
+  /// The whole record, as it lies in a buffer.
+  func record(timestamp: Int64) -> [UInt8] {
+    let body = encode()
+    let region = Region(byteCount: Record.headerByteCount + body.count)
+    var writer = RecordWriter(
+      region: region, start: 0, byteCount: region.byteCount, timestamp: timestamp)
+    writer.setType(type)
+    writer.appendPayload(body.rawSpan, encoding: Payload.Encoding.bytes.rawValue)
+    return region.bytes(0..<region.byteCount).copied()
+  }
+
   /// Decodes the body of a record of `type`; nothing when the type is a later version's.
   init?(type: UInt8, body: RawSpan) throws(ByteReader.Malformed) {
     var reader = ByteReader(body)

@@ -17,11 +17,14 @@ final class ReadableSegment: Sendable {
   }
   /// Damage met while walking over it.
   let damages: [Corruption]
+  /// Whether it is another recording's or has another name: its numbers mean nothing here.
+  let isForeign: Bool
 
   init(
     name: String, summary: SegmentSummary, byteCount: Int, watermark: UInt64, form: Form,
-    damages: [Corruption] = []
+    damages: [Corruption] = [], isForeign: Bool = false
   ) {
+    self.isForeign = isForeign
     self.name = name
     self.summary = summary
     self.byteCount = byteCount
@@ -77,9 +80,9 @@ final class Snapshot: Sendable {
   let bufferByteCount: Int
   /// Sequence numbers that no file holds.
   let missing: [ClosedRange<UInt64>]
-  /// Damage met while the segments and buffers were looked at, and that of the buffers alone.
+  /// Damage met while the files were looked at, and that which is not in ``segments``.
   let damages: [Corruption]
-  let bufferDamages: [Corruption]
+  let otherDamages: [Corruption]
 
   init(_ draft: SnapshotDraft, settled: SettledSegments = SettledSegments([])) {
     segments = draft.segments
@@ -92,8 +95,8 @@ final class Snapshot: Sendable {
     recording = draft.recording
     bufferByteCount = draft.bufferByteCount
     missing = draft.missing
-    damages = draft.segments.flatMap(\.damages) + draft.bufferDamages
-    bufferDamages = draft.bufferDamages
+    damages = draft.segments.flatMap(\.damages) + draft.otherDamages
+    otherDamages = draft.otherDamages
   }
 
   /// The first sequence number that was not given when the snapshot was taken.
@@ -131,6 +134,6 @@ struct SnapshotDraft {
   var recording: RecordingID?
   var bufferByteCount = 0
   var missing: [ClosedRange<UInt64>] = []
-  /// Why buffers cannot be read.
-  var bufferDamages: [Corruption] = []
+  /// Why buffers cannot be read, which segments are foreign, and what else is lost.
+  var otherDamages: [Corruption] = []
 }

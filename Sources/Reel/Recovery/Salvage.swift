@@ -45,10 +45,12 @@ struct Salvage {
     }
     var configuration = RecorderConfiguration()
     configuration.clock = clock
+    var control = ControlState()
+    if let dropped = snapshot?.control.dropped { control.dropped = dropped }
     appender = SegmentAppender(
       folder: target,
       recording: recording ?? RecordingID(low: clock.random(), high: clock.random()),
-      configuration: configuration, control: ControlState(), sealed: [], active: nil,
+      configuration: configuration, control: control, sealed: [], active: nil,
       nextSequence: expected, watermark: 0, seed: clock.random())
   }
 
@@ -58,12 +60,19 @@ struct Salvage {
     for segment in segments { try save(segment, tell) }
     for buffer in buffers { try save(buffer: buffer, tell) }
     try appender.writeBlock()
+    if expected < end { report.lostSequenceNumbers.append(expected...(end - 1)) }
+    if appender.control.runs.last?.end == .open { try noteRun() }
     try appender.seal()
     try appender.sync()
-    if expected < end { report.lostSequenceNumbers.append(expected...(end - 1)) }
-    report.segmentCount = appender.sealed.count
     report.eventCount = Int(clamping: appender.totals.eventCount)
     try saveDocuments(tell)
+    if appender.sealed.isEmpty, report.documentCount > 0 {
+      // Documents alone would seem to lack the events.
+      try noteRun()
+      try appender.seal()
+      try appender.sync()
+    }
+    report.segmentCount = appender.sealed.count
     if report.hasSavedAnything { _ = try target.open(FileName.lock, .create) }
     try target.sync()
   }
@@ -83,6 +92,26 @@ struct Salvage {
     try appender.lose(to: sequence)
   }
 
+  /// Notes the repair as a run of its own: when the last one has no end, the new recording would
+  /// seem to lack what came then.
+  private mutating func noteRun() throws(ReelError) {
+    let wall = clock.wall()
+    let first = max(expected, end)
+    let milliseconds = UInt64(max(wall, 0) / 1_000_000) & 0xFFFF_FFFF_FFFF
+    let id = milliseconds << 16 | clock.random() & 0xFFFF
+    let run = Run(
+      id: id, firstSequence: first, startWall: wall, startMonotonic: clock.monotonic(),
+      processID: currentProcessID(), host: hostName())
+    try appender.lose(to: first)
+    let ending = ControlRecord.runEnd(wall: wall, monotonic: clock.monotonic())
+    for (offset, record) in [.runStart(run), ending].enumerated() {
+      let bytes = record.record(timestamp: wall)
+      guard let view = try? RecordView(bytes.rawSpan) else { continue }
+      appender.take(view, sequence: first + UInt64(offset), runID: id)
+    }
+    try appender.writeBlock()
+  }
+
   private mutating func take(
     _ record: borrowing RecordView, sequence: UInt64, runID: UInt64
   ) throws(ReelError) {
@@ -99,8 +128,7 @@ struct Salvage {
   ) {
     guard !report.hasLostAttributes else { return }
     report.hasLostAttributes = true
-    let reason = "the declarations of attributes are lost: events from here on may lack some"
-    note(Corruption(path: path, bytes: bytes, reason: reason), tell)
+    note(Corruption(path: path, bytes: bytes, reason: AttributeSchema.lostReason), tell)
   }
 
   // MARK: Segments
@@ -141,7 +169,7 @@ struct Salvage {
       }
     }
     clock.set(wall: block.header.arrival)
-    if block.attributeColumns.keys.contains(where: { $0 >= attributes.declarations.count }) {
+    if block.header.attributeCount > attributes.declarations.count {
       noteLostAttributes(segment.path, entry.offset..<(entry.offset + entry.byteCount), tell)
     }
     var row = 0
@@ -270,7 +298,8 @@ struct SalvageSegment {
         _ = failure  // a folder, say
       }
     }
-    let recording = mostFrequent(opened.filter { $0.damage == nil }.map(\.segment))
+    let whole = opened.filter { $0.damage == nil }.map(\.segment)
+    let recording = try recording(of: whole, folder, files)
     var segments: [SalvageSegment] = []
     for (file, damage) in opened {
       if let damage { damages.append(damage) }
@@ -290,10 +319,22 @@ struct SalvageSegment {
     return (segments, recording, damages)
   }
 
-  private static func mostFrequent(_ files: [SegmentFile]) -> RecordingID? {
-    var counts: [RecordingID: Int] = [:]
-    for file in files { counts[file.header.binding.recording, default: 0] += 1 }
-    return counts.max { $0.value < $1.value }?.key
+  /// The recording that most segments and buffers belong to, by those with names of their own if
+  /// there are any.
+  private static func recording(
+    of segments: [SegmentFile], _ folder: any Folder, _ files: RecordingFiles
+  ) throws(ReelError) -> RecordingID? {
+    var identity = RecordingIdentity()
+    try identity.addBuffers(of: folder, files)
+    let named = segments.filter {
+      $0.path.hasSuffix("/" + FileName.segment(firstSequence: $0.firstSequence))
+    }
+    let isNamed = !named.isEmpty || identity.winner != nil
+    for segment in isNamed ? named : segments {
+      identity.add(segment.header.binding.recording, first: segment.firstSequence)
+    }
+    if identity.isUndecided { try identity.addDocuments(of: folder, files) }
+    return identity.winner
   }
 
   /// A segment of `recording`, as which one with a damaged header is read; nothing when it has no

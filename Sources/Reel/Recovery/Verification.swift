@@ -54,11 +54,10 @@ extension Recording {
     let snapshot = try snapshot()
     var verification = Verification(snapshot: snapshot, cache: cache)
     for segment in snapshot.segments { try verification.verify(segment, report) }
-    for damage in snapshot.bufferDamages { verification.add(damage, .damage, report) }
+    for damage in snapshot.otherDamages { verification.add(damage, .damage, report) }
+    verification.verifyAttributes(path, report)
     for range in snapshot.missing {
-      let isKnown = snapshot.control.losses.contains {
-        $0.lowerBound <= range.lowerBound && range.upperBound <= $0.upperBound
-      }
+      let isKnown = snapshot.control.isLost(range)
       let reason =
         "no file holds these sequence numbers"
         + (isKnown ? ", as an earlier recovery or repair has reported" : "")
@@ -87,6 +86,13 @@ private struct Verification {
   let snapshot: Snapshot
   let cache: ReadCache
   var report = VerificationReport()
+  /// How many attributes must be declared for all segments to be understood.
+  private var attributeCount = 0
+
+  init(snapshot: Snapshot, cache: ReadCache) {
+    self.snapshot = snapshot
+    self.cache = cache
+  }
 
   mutating func add(
     _ corruption: Corruption, _ severity: VerificationFinding.Severity,
@@ -111,6 +117,7 @@ private struct Verification {
       report.blockCount += scan.blocks.count
       report.eventCount += Int(clamping: scan.summary.eventCount)
       report.byteCount += segment.byteCount
+      attributeCount = max(attributeCount, scan.attributeCount)
       for damage in scan.damages { add(damage, .damage, tell) }
       if case .torn(let corruption) = scan.ending { add(corruption, .damage, tell) }
       do throws(ReelError) {
@@ -122,6 +129,13 @@ private struct Verification {
     } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
       return  // dropped meanwhile
     }
+  }
+
+  /// Tells whether values of attributes have lost their declarations.
+  mutating func verifyAttributes(_ path: String, _ tell: (VerificationFinding) -> Void) {
+    let needed = snapshot.buffered.reduce(attributeCount) { max($0, $1.header.attributeCount) }
+    guard needed > snapshot.control.attributes.declarations.count else { return }
+    add(Corruption(path: path, bytes: 0..<0, reason: AttributeSchema.lostReason), .damage, tell)
   }
 
   /// Holds the directory, the trailer and the indexes against the blocks.

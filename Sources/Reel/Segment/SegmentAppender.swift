@@ -114,9 +114,6 @@ struct SegmentAppender {
     return builder.isFull(blockByteCount) || builder.eventCount >= blockEventLimit
   }
 
-  /// Leaves out sequence numbers up to `sequence`, which were given and are lost.
-  mutating func skip(to sequence: UInt64) { nextSequence = max(nextSequence, sequence) }
-
   /// Leaves out sequence numbers up to `sequence`, which are lost and have been reported.
   ///
   /// The segment ends before them, so that readers find the numbers missing between segments, and
@@ -124,9 +121,27 @@ struct SegmentAppender {
   mutating func lose(to sequence: UInt64) throws(ReelError) {
     try writeBlock()
     guard sequence > nextSequence else { return }
-    try seal()
+    try endSegment()
     control.lose(nextSequence...(sequence - 1))
-    skip(to: sequence)
+    nextSequence = sequence
+  }
+
+  /// Notes sequence numbers among those given as lost and reported.
+  mutating func lose(_ holes: [ClosedRange<UInt64>]) throws(ReelError) {
+    try writeBlock()
+    try endSegment()
+    for hole in holes { control.lose(hole) }
+  }
+
+  /// Ends the active segment; one without a block may be begun anew under the same name.
+  private mutating func endSegment() throws(ReelError) {
+    if writer?.directory.blocks.isEmpty ?? true { writer = nil } else { try seal() }
+  }
+
+  /// The sequence numbers from the first to the last of each segment, oldest first.
+  var stretches: [Range<UInt64>] {
+    sealed.map { $0.firstSequence..<$0.nextSequence }
+      + (writer.map { [$0.summary.firstSequence..<$0.summary.nextSequence] } ?? [])
   }
 
   /// Takes over what control records come to that are not taken one by one; the segment ends.
@@ -135,9 +150,7 @@ struct SegmentAppender {
     try seal()
     let losses = self.control.losses
     self.control = control
-    for loss in losses where loss.lowerBound > control.losses.last?.upperBound ?? 0 {
-      self.control.lose(loss)
-    }
+    for loss in losses where loss.upperBound >= control.dropped.below { self.control.lose(loss) }
   }
 
   /// The events that the block being collected may have: a segment that has reached its limit is

@@ -18,6 +18,8 @@ struct SegmentScanner {
     var damages: [Corruption] = []
     /// Whether there are control records beyond the state at the head.
     var blocksWithControlRecords: [DirectoryEntry] = []
+    /// How many attributes must be declared for all blocks to be understood.
+    var attributeCount = 0
   }
 
   /// How the bytes of a segment end.
@@ -130,6 +132,7 @@ struct SegmentScanner {
     if check == .everything, let damage = try checkFrames(entry) { return damage }
     result.blocks.append(entry)
     if header.eventCount < header.recordCount { result.blocksWithControlRecords.append(entry) }
+    result.attributeCount = max(result.attributeCount, header.attributeCount)
     result.summary.add(entry, rawByteCount: header.rawByteCount)
     result.watermark = max(result.watermark, header.watermark)
     result.end = offset + entry.byteCount
