@@ -57,7 +57,30 @@ let package = Package(
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
       ],
       path: "Tests",
-      exclude: ["Fixtures"],
+      exclude: ["Fixtures", "Fuzzing/Corpus"],
       swiftSettings: settings),
   ]
 )
+
+// With FUZZ set there is nothing but the engine and the fuzzer: tools/fuzz. libFuzzer brings a
+// `main` of its own, and must not meet another.
+if Context.environment["FUZZ"] != nil {
+  package.dependencies = []
+  package.products = []
+  package.targets.removeAll { ["ReelServiceLifecycle", "ReelTool", "ReelTests"].contains($0.name) }
+  package.targets.append(
+    .executableTarget(
+      name: "fuzzer", dependencies: ["Reel"], path: ".",
+      exclude: ["Tests/Fuzzing/Corpus"],
+      sources: [
+        "Tests/Fuzzing/FuzzTarget.swift", "Tests/Fuzzing/ChecksumMending.swift",
+        "Tests/Fuzzing/SegmentFuzz.swift", "Tests/Fuzzing/BufferFuzz.swift",
+        "Tests/Fuzzing/BlockFuzz.swift", "Tests/Fuzzing/PartFuzz.swift",
+        "Tests/Fuzzing/IndexFuzz.swift", "Tests/Fuzzing/JSONFuzz.swift",
+        "Tests/Fuzzing/FuzzCorpus.swift", "Tests/Fuzzing/Fuzzer.swift",
+        "Tests/Support/MemoryFolder.swift",
+        "Tests/Support/ManualClock.swift", "Tests/Support/SeededRandom.swift",
+        "Tests/Support/Concurrency.swift", "tools/reel/JSON",
+      ],
+      swiftSettings: settings + [.define("FUZZ")]))
+}

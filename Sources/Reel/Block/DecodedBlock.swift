@@ -78,9 +78,9 @@ final class DecodedBlock: Sendable {
       case .secondClock: secondClock = try Self.clock(bytes, entry, rows)
       case .payloadEncoding: encodings = try Self.planes(bytes, entry, rows)
       case .payloadLength: lengths = try Self.planes(bytes, entry, rows)
-      case .id: ids = try IdentifierColumn(bytes, encoding: entry.encoding, count: rows)
-      case .parentID: parentIDs = try IdentifierColumn(bytes, encoding: entry.encoding, count: rows)
-      case .callID: callIDs = try IdentifierColumn(bytes, encoding: entry.encoding, count: rows)
+      case .id: ids = try Self.identifiers(bytes, entry, rows)
+      case .parentID: parentIDs = try Self.identifiers(bytes, entry, rows)
+      case .callID: callIDs = try Self.identifiers(bytes, entry, rows)
       default:
         // A column that this version does not know is passed over.
         guard let slot = entry.id.textSlot else {
@@ -92,7 +92,9 @@ final class DecodedBlock: Sendable {
         }
         try Self.expect(entry, .dictionary)
         let column = try TextColumn(bytes, count: rows)
-        guard column.longestByteCount <= Limits.columnTextByteCount else {
+        let limit =
+          entry.id == .function ? Limits.columnTextByteCount : Limits.textByteCount
+        guard column.longestByteCount <= limit else {
           throw ByteReader.Malformed(
             "a text", "is longer than possible", found: column.longestByteCount)
         }
@@ -173,6 +175,13 @@ final class DecodedBlock: Sendable {
   ) throws(ByteReader.Malformed) -> [UInt32] {
     try expect(entry, .planes)
     return try IntegerColumn.decodePlanes(bytes, count: rows)
+  }
+
+  private static func identifiers(
+    _ bytes: RawSpan, _ entry: ColumnEntry, _ rows: Int
+  ) throws(ByteReader.Malformed) -> IdentifierColumn {
+    let limits = entry.id == .callID ? 0...Limits.textByteCount : 1...Limits.idByteCount
+    return try IdentifierColumn(bytes, encoding: entry.encoding, count: rows, limits: limits)
   }
 
   private static func clock(

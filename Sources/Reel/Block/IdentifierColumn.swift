@@ -157,8 +157,11 @@ struct IdentifierColumn: Sendable {
   /// The tag of each row's identifier.
   private let tags: [UInt8]
 
-  /// Decodes a column of `count` rows.
-  init(_ span: RawSpan, encoding: UInt8, count: Int) throws(ByteReader.Malformed) {
+  /// Decodes a column of `count` rows whose identifiers have `limits` bytes.
+  init(
+    _ span: RawSpan, encoding: UInt8, count: Int,
+    limits: ClosedRange<Int> = 0...Limits.textByteCount
+  ) throws(ByteReader.Malformed) {
     var rest = span
     var indexes: [Int32]? = nil
     var valueCount = count
@@ -170,8 +173,8 @@ struct IdentifierColumn: Sendable {
     }
     var values: (bytes: [UInt8], offsets: [UInt32])
     switch ColumnEncoding(rawValue: encoding & ~ColumnEncoding.presenceFlag) {
-    case .identifierPlanes: values = try Self.decodePlanes(rest, count: valueCount)
-    case .identifiers: values = try Self.decodeRows(rest, count: valueCount)
+    case .identifierPlanes: values = try Self.decodePlanes(rest, count: valueCount, limits)
+    case .identifiers: values = try Self.decodeRows(rest, count: valueCount, limits)
     default:
       throw ByteReader.Malformed("an identifier column's encoding", "is unknown", found: encoding)
     }
@@ -204,13 +207,17 @@ struct IdentifierColumn: Sendable {
   }
 
   private static func decodeRows(
-    _ span: RawSpan, count: Int
+    _ span: RawSpan, count: Int, _ limits: ClosedRange<Int>
   ) throws(ByteReader.Malformed) -> ([UInt8], [UInt32]) {
     var reader = ByteReader(span)
     var offsets: [UInt32] = [0]
     var total = 0
     for _ in 0..<count {
-      total += try reader.count("an identifier's length", limit: Limits.textByteCount)
+      let length = try reader.count("an identifier's length", limit: limits.upperBound)
+      guard length >= limits.lowerBound else {
+        throw ByteReader.Malformed("an identifier", "is empty", found: length)
+      }
+      total += length
       offsets.append(UInt32(total))
     }
     let bytes = try reader.span(total, "identifiers").copied()
@@ -219,7 +226,7 @@ struct IdentifierColumn: Sendable {
   }
 
   private static func decodePlanes(
-    _ span: RawSpan, count: Int
+    _ span: RawSpan, count: Int, _ limits: ClosedRange<Int>
   ) throws(ByteReader.Malformed) -> ([UInt8], [UInt32]) {
     var reader = ByteReader(span)
     let formValue = try reader.integer(UInt8.self, "an identifier column's form")
@@ -230,7 +237,8 @@ struct IdentifierColumn: Sendable {
     let modes = try reader.span(width, "the planes' modes")
     let planes = try reader.span(width * count, "the planes")
     try reader.finish("an identifier column")
-    guard width > 0, form != .uuid || width == 16 else {
+    let length = form == .raw ? width : form == .hexadecimal ? 2 * width : 36
+    guard width > 0, form != .uuid || width == 16, limits.contains(length) else {
       throw ByteReader.Malformed("an identifier's width", "cannot be", found: width)
     }
     var packed = transposed(planes, columnCount: count)
@@ -246,7 +254,6 @@ struct IdentifierColumn: Sendable {
         packed[place] = value
       }
     }
-    let length = form == .raw ? width : form == .hexadecimal ? 2 * width : 36
     let bytes = form == .raw ? packed : unpack(packed, isUUID: form == .uuid)
     return (bytes, (0...count).map { UInt32($0 * length) })
   }

@@ -135,6 +135,7 @@ struct IndexBuilder {
         // An index that no reader would accept is left out.
         let content =
           raw.count <= ReelFrame.maximumByteCount / 2
+            && builder.keyByteCount <= ReelFrame.maximumByteCount
           ? CompressedContent.encode(raw, state: state) : []
         parts.append((id, .postings, content))
       }

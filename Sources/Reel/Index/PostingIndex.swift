@@ -28,6 +28,7 @@ struct PostingIndex: Sendable {
     var heads: [UInt8] = []
     var headEnds: [UInt32] = []
     var key: [UInt8] = []
+    var keyByteCount = 0
     for number in 0..<keyCount {
       entries.append(UInt32(reader.offset))
       let shared = try reader.count("a shared prefix", limit: key.count)
@@ -36,8 +37,10 @@ struct PostingIndex: Sendable {
       guard number == 0 || isAfter(rest, shared: shared, previous: key[...]) else {
         throw ByteReader.Malformed("an index", "is not sorted", found: length)
       }
+      // Shared prefixes let few bytes stand for many: one key and all of them are bounded.
+      keyByteCount += shared + length
       guard shared + length <= Limits.dictionaryTextByteCount,
-        heads.count + shared + length <= ReelFrame.maximumByteCount
+        keyByteCount <= ReelFrame.maximumByteCount
       else { throw ByteReader.Malformed("a key", "is too long", found: shared + length) }
       key.removeLast(key.count - shared)
       key.append(rest)

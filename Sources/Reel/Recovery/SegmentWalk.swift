@@ -19,12 +19,14 @@ struct SegmentWalk {
   private let segment: SegmentFile
   private let end: Int
   private var offset: Int
+  private var budget: HashingBudget
 
   /// A walk over the first `end` bytes from the end of a frame on.
   init(_ segment: SegmentFile, from start: Int, end: Int) {
     self.segment = segment
     self.end = end
     offset = start
+    budget = HashingBudget(end)
   }
 
   /// The next part, or nothing at the end.
@@ -37,10 +39,10 @@ struct SegmentWalk {
     return step
   }
 
-  private func take() throws(ReelError) -> Step {
+  private mutating func take() throws(ReelError) -> Step {
     let found: (frame: ReelFrame, byteCount: Int)
     do throws(ReelError) {
-      found = try segment.frame(at: offset, limit: end - offset)
+      found = try budget.frame(of: segment, at: offset, limit: end - offset)
     } catch {
       guard case .corrupted(let corruption) = error else { throw error }
       return try damaged(corruption.reason)
@@ -70,7 +72,7 @@ struct SegmentWalk {
   }
 
   /// The stretch from here to the next whole frame.
-  private func damaged(_ reason: String) throws(ReelError) -> Step {
+  private mutating func damaged(_ reason: String) throws(ReelError) -> Step {
     let start = try segment.file.read(at: offset, byteCount: min(8, end - offset))
     let claimed = ReelFrame.byteCount(start.rawSpan)
     var next = end
@@ -91,9 +93,9 @@ struct SegmentWalk {
     return step
   }
 
-  private func isFrame(at offset: Int) throws(ReelError) -> Bool {
+  private mutating func isFrame(at offset: Int) throws(ReelError) -> Bool {
     do throws(ReelError) {
-      _ = try segment.frame(at: offset, limit: end - offset)
+      _ = try budget.frame(of: segment, at: offset, limit: end - offset)
       return true
     } catch {
       guard case .corrupted = error else { throw error }

@@ -81,8 +81,16 @@ struct Directory: Hashable, Sendable {
     }
     let partCount = try reader.count(
       "the number of index parts", limit: min(reader.remaining, offset / ReelFrame.overhead))
+    // Each is hashed when it is read: a thousand parts in one place would cost a thousand times its
+    // bytes.
+    var indexByteCount = 0
     for _ in 0..<partCount {
-      indexes.append(try IndexPart(reading: &reader, blockCount: count, end: offset))
+      let part = try IndexPart(reading: &reader, blockCount: count, end: offset)
+      indexByteCount += part.byteCount
+      guard indexByteCount <= offset else {
+        throw ByteReader.Malformed("index parts", "overlap", found: indexByteCount)
+      }
+      indexes.append(part)
     }
     try reader.finish("a directory")
   }

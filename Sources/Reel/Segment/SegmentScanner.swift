@@ -49,6 +49,7 @@ struct SegmentScanner {
   /// What the blocks ahead of the start come to.
   private let initialSummary: SegmentSummary
   private var result: Result
+  private var budget: HashingBudget
 
   /// Prepares a walk over the first `byteCount` bytes.
   ///
@@ -61,6 +62,7 @@ struct SegmentScanner {
     self.segment = segment
     self.check = check
     fileByteCount = byteCount
+    budget = HashingBudget(byteCount)
     initialSummary = summary ?? SegmentSummary(firstSequence: segment.firstSequence)
     result = Result(
       end: start ?? SegmentHeader.byteCount, summary: initialSummary, watermark: watermark)
@@ -97,7 +99,8 @@ struct SegmentScanner {
   private mutating func step() throws(ReelError) -> Corruption? {
     let offset = result.end
     do {
-      let (frame, byteCount) = try segment.frame(at: offset, limit: fileByteCount - offset)
+      let (frame, byteCount) = try budget.frame(
+        of: segment, at: offset, limit: fileByteCount - offset)
       switch frame.type {
       case .block:
         return try takeBlock(frame, offset: offset, headerByteCount: byteCount)
@@ -129,7 +132,7 @@ struct SegmentScanner {
     guard header.firstSequence >= result.summary.nextSequence else {
       return damaged(offset, entry.byteCount, "the block's sequence numbers come again")
     }
-    if check == .everything, let damage = try checkFrames(entry) { return damage }
+    if check == .everything, let damage = try segment.wholeBlock(entry).damage { return damage }
     result.blocks.append(entry)
     if header.eventCount < header.recordCount { result.blocksWithControlRecords.append(entry) }
     result.attributeCount = max(result.attributeCount, header.attributeCount)
@@ -137,19 +140,6 @@ struct SegmentScanner {
     result.watermark = max(result.watermark, header.watermark)
     result.end = offset + entry.byteCount
     return nil
-  }
-
-  /// Reads and decodes all of a block.
-  private func checkFrames(_ entry: DirectoryEntry) throws(ReelError) -> Corruption? {
-    do {
-      let block = try segment.block(entry, wanted: .all)
-      for index in 1..<max(1, block.header.frames.count) {
-        _ = try block.payloads.frame(index, prefix: nil)
-      }
-      return nil
-    } catch .corrupted(let corruption) {
-      return corruption
-    }
   }
 
   /// Checks the blocks that nothing proves durable; the first bad one that none follows is the torn
@@ -187,7 +177,8 @@ struct SegmentScanner {
   static func nextFrame(
     in segment: SegmentFile, after offset: Int, limit fileByteCount: Int
   ) throws(ReelError) -> Int? {
-    var window = 64 << 10
+    // Most often it is near.
+    var window = 4 << 10
     var start = offset + 1
     while start < fileByteCount {
       let bytes = try segment.file.read(
@@ -219,6 +210,32 @@ struct SegmentScanner {
     case .trailer: return 8 + length == Trailer.byteCount
     case .block: return length <= 64 << 10
     default: return false
+    }
+  }
+}
+
+/// Bounds what is hashed for frames that turn out to be none.
+///
+/// In a file made to cost time, a frame that claims all the rest may come every hundred bytes.
+/// Beyond the budget only frames that are not derived are looked at: those are small.
+struct HashingBudget {
+  private var remaining: Int
+  private static let rounds = 16
+  private static let smallByteCount = 8 + 64 << 10
+
+  /// For a file of `byteCount` bytes.
+  init(_ byteCount: Int) { remaining = Self.rounds * byteCount }
+
+  /// As ``SegmentFile/frame(at:limit:)``.
+  mutating func frame(
+    of segment: SegmentFile, at offset: Int, limit: Int
+  ) throws(ReelError) -> (frame: ReelFrame, byteCount: Int) {
+    do throws(ReelError) {
+      return try segment.frame(
+        at: offset, limit: remaining > 0 ? limit : min(limit, Self.smallByteCount))
+    } catch {
+      if case .corrupted(let corruption) = error { remaining -= corruption.bytes.count }
+      throw error
     }
   }
 }

@@ -44,6 +44,20 @@ import Testing
     }
   }
 
+  /// Whoever makes a file can make its checksums right: then only the rows tell.
+  @Test func verifyAndInspectionAgreeAboutABlockThatLiesAboutItsTimes() throws {
+    try withSegment { _, segment, _ in
+      var harmed = try bytes(ofFile: segment)
+      let block = try #require(try SegmentInspection(path: segment).blocks.first)
+      // The least timestamp, behind the frame's and the header's first fields.
+      harmed.overwrite(Int64(-7), at: block.entry.offset + ReelFrame.overhead + 16)
+      ChecksumMending.segment(&harmed)
+      try write(harmed, toFile: segment)
+      #expect(try SegmentInspection(path: segment).damages.count == 1)
+      #expect(try Recording(path: segment).verify { _ in }.damageCount == 1)
+    }
+  }
+
   @Test func aChangedByteIsFoundOrHarmlessAndNeverMakesAWrongEvent() throws {
     try withSegment { path, segment, events in
       let whole = try Data(contentsOf: URL(fileURLWithPath: segment))

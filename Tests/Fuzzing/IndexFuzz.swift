@@ -1,0 +1,82 @@
+@testable import Reel
+
+/// What a segment's footer holds: which (u8), over how many blocks (u8), and the raw bytes.
+enum IndexFuzz {
+  static func run(_ input: [UInt8], _ faults: inout FuzzFaults) {
+    var input = FuzzInput(input)
+    let form = input.byte() & 3
+    let blockCount = Int(input.byte()) + 1
+    let raw = input.rest()
+    switch form {
+    case 0: postings(raw, blockCount, &faults)
+    case 1: fingerprints(raw, blockCount, &faults)
+    case 2: directory(raw, &faults)
+    default:
+      guard let trailer = try? Trailer(decoding: raw.rawSpan, at: 1 << 20) else { return }
+      let end = trailer.directoryOffset + trailer.directoryByteCount
+      faults.expect(end <= 1 << 20, "a directory behind its trailer")
+      _ = trailer.summary.stretch
+    }
+  }
+
+  private static func postings(
+    _ raw: [UInt8], _ blockCount: Int, _ faults: inout FuzzFaults
+  ) {
+    guard let index = try? PostingIndex(decoding: raw, blockCount: blockCount) else { return }
+    var keys: [[UInt8]] = []
+    var byteCount = 0
+    index.forEachKey { key, postings in
+      byteCount += key.byteCount
+      if keys.count < 256 { keys.append(key.copied()) }
+      var last = -1
+      index.forEachPosting(postings) { block, rows in
+        faults.expect(block > last && block < blockCount, "block \(block) after \(last)")
+        faults.expect(rows <= Limits.blockRecordCount, "\(rows) rows")
+        last = block
+      }
+    }
+    faults.expect(byteCount <= ReelFrame.maximumByteCount, "keys of \(byteCount) bytes")
+    for (number, key) in keys.enumerated() {
+      faults.expect(index.find(key.rawSpan) != nil, "key \(number) is not found")
+      var first: [UInt8]?
+      index.forEachKey(prefix: key.rawSpan) { found, _ in first = first ?? found.copied() }
+      faults.expect(first == key, "key \(number) is not the first with its own bytes")
+    }
+    let other: [UInt8] = [1, 2, 3]
+    _ = index.find(other.rawSpan)
+  }
+
+  private static func fingerprints(
+    _ raw: [UInt8], _ blockCount: Int, _ faults: inout FuzzFaults
+  ) {
+    guard let index = try? FingerprintIndex(decoding: raw, blockCount: blockCount) else { return }
+    for number in 0..<UInt64(256) {
+      let hash = number &* 0x0101_0101_0101_0101 ^ UInt64(raw.last ?? 0)
+      let blocks = index.blocks(hash)
+      faults.expect(blocks.allSatisfy { $0 < blockCount }, "a block that is not covered")
+    }
+    let front = index.front
+    faults.expect(front.keyCount == index.keyCount, "the front has other keys")
+  }
+
+  private static func directory(_ raw: [UInt8], _ faults: inout FuzzFaults) {
+    var content: [UInt8] = []
+    content.append(littleEndian: UInt32(raw.count))
+    content += raw
+    let offset = 64 << 10
+    guard let directory = try? Directory(decoding: content.rawSpan, at: offset) else { return }
+    var end = SegmentHeader.byteCount
+    for entry in directory.blocks {
+      faults.expect(entry.offset >= end, "blocks that overlap")
+      end = entry.offset + entry.byteCount
+    }
+    faults.expect(end <= offset, "a block behind its directory")
+    for part in directory.indexes {
+      faults.expect(part.blocks.upperBound <= directory.blocks.count, "a part of no blocks")
+      faults.expect(part.offset + part.byteCount <= offset, "a part behind its directory")
+    }
+    let again = directory.encode(state: LZ4.State())
+    let decoded = try? Directory(decoding: again.rawSpan, at: offset)
+    faults.expect(decoded == directory, "another directory comes back")
+  }
+}

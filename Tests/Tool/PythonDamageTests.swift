@@ -1,0 +1,86 @@
+import Foundation
+import Testing
+
+@testable import Reel
+
+/// Damaged segments, read by the engine and by the reader in Python, which shares no code with it:
+/// both must return the same events.
+@Suite struct PythonDamageTests {
+  private static let reader = repositoryPath + "/tools/read_segment.py"
+
+  private enum Kind: CaseIterable {
+    case flip, cut, zeros, removal, insertion, mendedFlip
+  }
+
+  private static func harm(_ bytes: [UInt8], _ kind: Kind, at offset: Int) -> [UInt8] {
+    var bytes = bytes
+    let end = min(bytes.count, offset + 24)
+    switch kind {
+    case .flip: bytes[offset] ^= 1 << UInt8(offset % 8)
+    case .cut: bytes.removeSubrange(offset...)
+    case .zeros: bytes.replaceSubrange(offset..<end, with: repeatElement(0, count: end - offset))
+    case .removal: bytes.removeSubrange(offset..<end)
+    case .insertion: bytes.insert(contentsOf: bytes[offset..<end], at: offset)
+    case .mendedFlip:
+      bytes[offset] ^= 1 << UInt8(offset % 8)
+      ChecksumMending.segment(&bytes)
+    }
+    return bytes
+  }
+
+  /// What Python reads, by sequence number, and its exit status.
+  private static func python(_ path: String) throws -> (status: Int32, sequences: [UInt64]) {
+    let (status, output) = try #require(run("python3", [reader, path]))
+    let prefix = Array(#"{"sequence":"#.utf8)
+    let sequences = output.split(separator: UInt8(ascii: "\n")).compactMap { line in
+      UInt64(
+        String(
+          decoding: line.dropFirst(prefix.count).prefix { $0 != UInt8(ascii: ",") },
+          as: UTF8.self))
+    }
+    return (status, sequences.sorted())
+  }
+
+  /// What the engine reads of the same file, and whether it is sound.
+  private static func engine(_ path: String) -> (isSound: Bool, sequences: [UInt64]) {
+    guard let recording = try? Recording(path: path),
+      let answer = try? recording.events(limit: nil),
+      let report = try? recording.verify({ _ in })
+    else { return (false, []) }
+    return (report.isSound, answer.events.compactMap { $0.sequenceNumber?.rawValue }.sorted())
+  }
+
+  @Test(.enabled(if: PythonReaderTests.canRun, "no python3 with lz4 and xxhash"))
+  func damagedSegmentsHaveTheSameReadableEvents() throws {
+    let image = try FuzzCorpus.image(isClosed: true, count: 40)
+    let places = image.keys.sorted().filter { $0.hasSuffix(FileName.segmentSuffix) }.flatMap {
+      name in (0..<(image[name]?.count ?? 0)).map { (name: name, offset: $0) }
+    }
+    let kinds = Kind.allCases
+    try withTemporaryDirectory { path in
+      var sweep = Sweep("damaged segments in Python")
+      try sweep.run(
+        places.count * kinds.count, sample: 30,
+        label: { "\(places[$0 / kinds.count]) \(kinds[$0 % kinds.count])" },
+        { number in
+          let place = places[number / kinds.count]
+          let kind = kinds[number % kinds.count]
+          let bytes = Self.harm(image[place.name] ?? [], kind, at: place.offset)
+          let file = path + "/" + place.name
+          try write(bytes, toFile: file)
+          let (status, sequences) = try Self.python(file)
+          let found = Self.engine(file)
+          var failures: [Sweep.Failure] = []
+          if sequences != found.sequences {
+            let details = "Python \(sequences), engine \(found.sequences)"
+            failures.append(Sweep.Failure(kind: "other events, \(kind)", details: details))
+          }
+          if status != 0, found.isSound {
+            failures.append(Sweep.Failure(kind: "verify is silent, \(kind)", details: "\(status)"))
+          }
+          return failures
+        })
+      sweep.finish(of: places.count * kinds.count)
+    }
+  }
+}
