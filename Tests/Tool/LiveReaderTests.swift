@@ -31,11 +31,15 @@ import Testing
       #expect(newest.completeness.damages.isEmpty, "seed \(seed), step \(step)")
       let middle = EventID("e\(total - Int.random(in: 1...min(total, 1500), using: &random))")
       #expect(try recording.event(id: middle)?.id == middle, "seed \(seed), step \(step)")
-      let count = try recording.count()
-      #expect(count >= min(total, 1750), "seed \(seed), step \(step)")
-      #expect(count <= 2000 + 250 + 200, "seed \(seed), step \(step)")
+      #expect(try recording.count() >= min(total, 1750), "seed \(seed), step \(step)")
+      // However far the recorder's thread lags behind, what has left the buffer exceeds the limit
+      // by no more than the segment that is to be dropped next.
+      let segments = try recording.snapshot().segments
+      let inSegments = segments.reduce(0) { $0 + $1.summary.eventCount }
+      #expect(inSegments <= 2000 + 250, "seed \(seed), step \(step)")
     }
     try feed.end()
+    #expect((1750...2000).contains(try Recording(path: trace).count()), "seed \(seed)")
     #expect(try #require(recording).statistics().removedEventCount > 0, "seed \(seed)")
     #expect(
       try Recording(path: trace).events(Query(order: .descending), limit: 1).events.first?.id

@@ -90,6 +90,40 @@ import Testing
     }
     #expect(try shim.digest() == before)
   }
+
+  @Test(.enabled(if: canRun, "no C compiler, or not Linux"), arguments: 3...16)
+  func withoutDescriptorsTheToolSaysSoAndIsNotEndedByATrap(limit: Int) throws {
+    let shim = try FaultShim()
+    #expect(try ToolRun(["record", shim.trace], input: Lines.simple(0..<20)).status == 0)
+    let environment = shim.environment("any:1:delay=0").merging(["FAULT_NOFILE": "\(limit)"]) { $1 }
+    for command in ["record", "query", "verify", "info"] {
+      let run = try ToolRun(
+        [command, shim.trace], input: command == "record" ? Lines.simple(20..<30) : "",
+        environment: environment)
+      #expect(!run.wasSignaled && [0, 1].contains(run.status), "\(command): \(run.errors)")
+      #expect(run.status == 0 || run.errors.contains("Too many open files"), "\(command)")
+    }
+    #expect(try ToolRun("verify", shim.trace).status == 0)
+  }
+
+  @Test(.enabled(if: canRun, "no C compiler, or not Linux"))
+  func aRepairThatFailsLeavesNothingUnderTheNewName() throws {
+    let shim = try FaultShim()
+    #expect(try ToolRun(["record", shim.trace], input: Lines.simple(0..<20)).status == 0)
+    let target = shim.trace + "-repaired"
+    let syncs = try shim.calls(["repair", shim.trace, target], input: "")
+      .filter { $0.hasPrefix("sync:") }
+    // The last one is that of the name.
+    for sync in try [#require(syncs.first), #require(syncs.last)] {
+      try FileManager.default.removeItem(atPath: target)
+      let run = try ToolRun(
+        ["repair", shim.trace, target], environment: shim.environment(sync + ":EIO"))
+      #expect(run.status == 1 && run.errors.contains("errno 5"), "\(sync): \(run.errors)")
+      #expect(!FileManager.default.fileExists(atPath: target), "\(sync)")
+      #expect(!FileManager.default.fileExists(atPath: target + ".repairing"), "\(sync)")
+      #expect(try ToolRun("repair", shim.trace, target).status == 0)
+    }
+  }
 }
 
 /// `tools/soaking/fault_shim.c`, compiled, and a recording whose calls it sees.

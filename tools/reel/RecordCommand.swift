@@ -11,7 +11,7 @@ import Synchronization
 #endif
 
 /// `reel record`: JSON Lines on standard input become a recording.
-struct RecordCommand: AsyncParsableCommand {
+struct RecordCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "record",
     abstract: "Records the events that it reads as JSON Lines on standard input.",
@@ -90,7 +90,7 @@ struct RecordCommand: AsyncParsableCommand {
     if ack, json { throw ValidationError("give --ack or --json: both use standard output") }
   }
 
-  func run() async throws {
+  func run() throws {
     guard let stopSignal = StopSignal() else {
       Console.error("pipe failed: \(systemMessage(errno)); close some files and try again")
       throw ExitCode.failure
@@ -104,20 +104,13 @@ struct RecordCommand: AsyncParsableCommand {
     let watcher = RecordWatcher(
       recorder: recorder, counters: counters, stopSignal: stopSignal,
       showsProgress: !noProgress && Console.isTerminal)
-    let task = Task.detached { await watcher.run() }
-    let outcome: Result<Void, any Error>
-    do {
-      try record(recorder, counters, stopSignal)
-      outcome = .success(())
-    } catch {
-      outcome = .failure(error)
+    try SideThread.run({ watcher.run(on: $0) }) {
+      let outcome = Result { try record(recorder, counters, stopSignal) }
+      // Still watched, because closing has to wait while the disk is full.
+      let closing = Result { try recorder.close() }
+      try outcome.get()
+      try closing.get()
     }
-    // Still watched, because closing has to wait while the disk is full.
-    let closing = Result { try recorder.close() }
-    task.cancel()
-    await task.value
-    try outcome.get()
-    try closing.get()
     try finish(counters)
   }
 

@@ -10,17 +10,16 @@ struct RecordWatcher: Sendable {
   let stopSignal: StopSignal
   let showsProgress: Bool
 
-  /// Watches until the task is cancelled.
-  func run() async {
+  /// Watches until the work beside is done.
+  func run(on thread: SideThread) {
     let start = monotonicNanoseconds()
     var isStalled = false
     var last: (time: Int64, events: Int) = (start, 0)
     var sizes = ""
     var nextLook = start
-    while !Task.isCancelled {
-      try? await Task.sleep(for: .milliseconds(500))
+    while thread.pause(nanoseconds: 500_000_000) {
       report(recorder.status.stall, &isStalled)
-      guard showsProgress, !Task.isCancelled else { continue }
+      guard showsProgress else { continue }
       let now = monotonicNanoseconds()
       let events = counters.events.load(ordering: .relaxed)
       let rate = Double(events - last.events) / (Double(now - last.time) / 1e9)

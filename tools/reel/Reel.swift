@@ -11,7 +11,7 @@ import Reel
 
 /// The tool: one binary, a subcommand for each thing to do with a recording.
 @main
-struct ReelCommand: AsyncParsableCommand {
+struct ReelCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reel",
     abstract: "Records what a program does and answers questions about it.",
@@ -39,16 +39,18 @@ struct ReelCommand: AsyncParsableCommand {
       DocumentCommand.self,
     ])
 
-  static func main() async {
-    // A reader that goes away shows as EPIPE where it is written to.
+  /// Runs the command that the arguments name.
+  ///
+  /// Nothing here is asynchronous: the language's runtime would need descriptors of its own, and end
+  /// the process by a trap when there are none left.
+  static func main() {
+    // A reader that goes away shows as EPIPE where it is written to, and a limit on the size of
+    // files as EFBIG.
     _ = signal(SIGPIPE, SIG_IGN)
+    _ = signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
-      if var command = command as? any AsyncParsableCommand {
-        try await command.run()
-      } else {
-        try command.run()
-      }
+      try command.run()
     } catch let error as ReelError {
       Console.error(error.description)
       exit(withError: ExitCode(status(of: error).rawValue))

@@ -1,11 +1,10 @@
 """Every system call of the tool fails once and for ever, comes up short, or is the last."""
 
 import errno
-import hashlib
 import os
 import shutil
 
-from common import leftovers, line, lines
+from common import digests, leftovers, line, lines
 
 ERRORS = {
   "open": ["EMFILE", "ENFILE", "EIO", "ENOSPC", "EACCES", "EROFS"],
@@ -92,14 +91,13 @@ def scenes(soak):
   return found
 
 
-def digests(folder):
-  """Every file below a folder with a digest of its bytes."""
-  found = {}
-  for base, _, names in os.walk(folder):
-    for name in names:
-      with open(os.path.join(base, name), "rb") as file:
-        found[name] = hashlib.blake2b(file.read()).digest()
-  return found
+def named(fault, run):
+  """Whether a message names the error that was made."""
+  name = "EIO" if fault.endswith(":torn") else fault.split(":")[2]
+  if run.status != 1 or not hasattr(errno, name):
+    return []
+  wanted = os.strerror(getattr(errno, name))
+  return [] if wanted in run.message else [f"it does not say '{wanted}': {run.message}"]
 
 
 class Sweep:
@@ -154,21 +152,13 @@ class Sweep:
     run = self.perform(path, self.soak.faulty(folder, fault))
     problems = self.soak.ended_well(
       run, killed="kill" in fault, statuses=(0, 1, 4) if self.scene.reads else (0, 1))
-    problems += self.named(fault, run)
+    problems += named(fault, run)
     if self.scene.reads:
       problems += self.check_reader(fault, run, before, folder)
     elif not problems:
       problems += self.check_writer(run, path)
     self.soak.case(f"{self.scene.name} {fault}", problems)
     shutil.rmtree(folder, ignore_errors=True)
-
-  def named(self, fault, run):
-    """Whether a message names the error that was made."""
-    name = "EIO" if fault.endswith(":torn") else fault.split(":")[2]
-    if run.status != 1 or not hasattr(errno, name):
-      return []
-    wanted = os.strerror(getattr(errno, name))
-    return [] if wanted in run.message else [f"it does not say '{wanted}': {run.message}"]
 
   def check_reader(self, fault, run, before, folder):
     problems = []

@@ -1,4 +1,4 @@
-"""Readers beside a recorder that seals and drops; races for the lock; a disk that is slow."""
+"""Readers beside a recorder that seals and drops; a disk that is slow."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from common import START, STEP, leftovers, line, lines
+from common import START, STEP, line, lines
 
 
 class Writer:
@@ -170,77 +170,6 @@ def run(soak):
   soak.case("at the end", problems)
   dropped = removed.group(1).decode() if removed else "no"
   soak.note(f"{verifies} verifies beside {writer.sent} events recorded and {dropped} dropped")
-
-
-# MARK: The writer's lock
-
-
-def race(soak, path, index, count):
-  """Several recorders at once: one of them gets the recording, the others say who has it."""
-  racers = [
-    soak.start("record", path, "--ack", "--max-events", "100000") for _ in range(count)]
-  winners, problems = [], []
-  end = time.monotonic() + 20
-  while len(winners) + sum(racer.poll() is not None for racer in racers) < count:
-    if time.monotonic() > end:
-      problems.append("somebody neither wins nor gives up")
-      break
-    for racer in racers:
-      if racer.poll() is None and racer not in winners and holds(path, racer.pid):
-        winners.append(racer)
-    time.sleep(0.001)
-  losers = [racer for racer in racers if racer not in winners]
-  if len(winners) != 1:
-    problems.append(f"{len(winners)} of {count} won")
-  for winner in winners:
-    # Number for number, so that two winners would show in the events as well.
-    winner.stdin.write(line(index))
-    winner.stdin.flush()
-    if winner.stdout.readline() != b"1\n":
-      problems.append("the winner does not record")
-    if index % 3:
-      winner.kill()
-    run = soak.finish(winner)
-    if run.status not in (0, -signal.SIGKILL):
-      problems.append(f"the winner ended with {run.status}: {run.message}")
-  for loser in losers:
-    run = soak.finish(loser, timeout=20)
-    if run.status != 1 or b"another writer has it open" not in run.errors:
-      problems.append(f"a loser ended with {run.status}: {run.message}")
-  answer = soak.query(path)
-  if answer.output != lines(range(index + 1)):
-    problems.append(f"{answer.output.count(10)} events, wanted {index + 1}: {answer.message}")
-  soak.case(f"race {index} of {count}", problems + soak.sound(path))
-
-
-def holds(path, process_id):
-  """Whether a process has the lock and has named itself in it."""
-  try:
-    with open(f"/proc/{process_id}/fdinfo/{lock_descriptor(path, process_id)}") as file:
-      return "FLOCK" in file.read()
-  except OSError:
-    return False
-
-
-def lock_descriptor(path, process_id):
-  place = f"/proc/{process_id}/fd"
-  wanted = os.path.join(path, "writer.lock")
-  for name in os.listdir(place):
-    try:
-      if os.readlink(f"{place}/{name}") == wanted:
-        return name
-    except OSError:
-      continue
-  return -1
-
-
-def run_locks(soak):
-  rounds = soak.options.cycles or (30 if soak.options.quick else 1000)
-  path = os.path.join(soak.place, "trace")
-  for index in range(rounds):
-    race(soak, path, index, soak.random.randint(2, 8))
-  soak.run("record", path, data=b"")
-  soak.case("at the end", [f"left behind: {leftovers(path)}"] if leftovers(path) else [])
 
 
 # MARK: A disk that is slow

@@ -215,5 +215,5 @@ def run_limits(soak):
   beyond = [(BUFFER_KIBIBYTES << 10) + extra for extra in (0, 1, 511, 4096, 65536, 999_999)]
   soak.each(lambda size: limit_files(soak, size), sizes + beyond)
   soak.shim
-  # With fewer the language's runtime may lack those of its own timers, and end the process.
-  soak.each(lambda count: limit_descriptors(soak, count), range(8, 25))
+  # From the first at which the tool has one besides its standard streams.
+  soak.each(lambda count: limit_descriptors(soak, count), range(4, 25))

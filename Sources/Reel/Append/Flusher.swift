@@ -16,6 +16,9 @@ final class Flusher: Sendable {
   private static let activeInterval: Int64 = 1_000_000
   /// How long it goes on looking after the last event.
   private static let activePeriod: Int64 = 100_000_000
+  /// Sealed segments at which it does not wait for the interval to have them synced: until then
+  /// each keeps a descriptor.
+  private static let unsyncedLimit = 16
   /// How long it waits before it tries again to write to a full disk.
   private static let stallInterval: Int64 = 50_000_000
 
@@ -210,7 +213,9 @@ final class Flusher: Sendable {
       }
       if task.syncTo > appender.watermark { try syncNow(task.syncTo) }
       let now = clock.monotonic()
-      if now >= nextSync { syncInBackground() }
+      if now >= nextSync || appender.unsyncedCount >= Flusher.unsyncedLimit {
+        syncInBackground()
+      }
       appender.watermark = max(appender.watermark, try syncer.takeWatermark())
       for cut in task.cuts { _ = try drop(retention.plan(.covered(by: cut), appender)) }
       log.lock.withLock { log.forgetCuts(task.cuts.count) }

@@ -54,14 +54,15 @@ extension Recording {
     let source = try POSIXFolder(path: path, create: false)
     let place = try RepairPlace(newPath)
     let target = try place.makeFolder()
+    let result: RepairReport
     do throws(ReelError) {
-      let result = try repair(source, to: target, report)
-      if result.hasSavedAnything { try place.finish(target) } else { try place.discard(target) }
-      return result
+      result = try repair(source, to: target, report)
     } catch {
       try? place.discard(target)
       throw error
     }
+    if result.hasSavedAnything { try place.finish(target) } else { try place.discard(target) }
+    return result
   }
 
   static func repair(
@@ -139,10 +140,24 @@ private struct RepairPlace {
     return try parent.folder(temporaryName, create: true)
   }
 
+  /// Gives the new recording its name.
+  ///
+  /// - Throws: ``ReelError/io(_:)``; nothing has the name then, or all of the recording does.
   func finish(_ folder: any Folder) throws(ReelError) {
-    try folder.sync()
-    try parent.rename(temporaryName, to: name)
-    try parent.sync()
+    do throws(ReelError) {
+      try folder.sync()
+      try parent.rename(temporaryName, to: name)
+    } catch {
+      try? discard(folder)
+      throw error
+    }
+    do throws(ReelError) {
+      try parent.sync()
+    } catch {
+      // The name may not last; where it cannot be taken back either, it stays with all its files.
+      if (try? parent.rename(name, to: temporaryName)) != nil { try? discard(folder) }
+      throw error
+    }
   }
 
   func discard(_ folder: any Folder) throws(ReelError) {

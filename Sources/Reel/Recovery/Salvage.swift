@@ -34,15 +34,15 @@ struct Salvage {
         path: source.path, reason: "the folder holds no file of a recording")
     }
     // What a reader makes of the recording as it is, when it can be opened at all.
-    let snapshot = try? Recording(folder: source).snapshot()
+    let snapshot = try Self.snapshot(of: source)
     expected = max(1, snapshot?.control.dropped.below ?? 1)
-    end = snapshot?.nextSequence ?? 1
+    end = max(found.end, snapshot?.nextSequence ?? 1)
     recording = recording ?? snapshot?.recording
-    for state in segments.compactMap({ try? $0.file.state() })
-      + (snapshot.map { [$0.control] } ?? [])
-    {
-      try? attributes.merge(state.attributes.declarations)
+    for segment in segments {
+      let state = try damageAsNothing { () throws(ReelError) in try segment.file.state() }
+      if let state { try? attributes.merge(state.attributes.declarations) }
     }
+    if let snapshot { try? attributes.merge(snapshot.control.attributes.declarations) }
     var configuration = RecorderConfiguration()
     configuration.clock = clock
     var control = ControlState()
@@ -52,6 +52,17 @@ struct Salvage {
       recording: recording ?? RecordingID(low: clock.random(), high: clock.random()),
       configuration: configuration, control: control, sealed: [], active: nil,
       nextSequence: expected, watermark: 0, seed: clock.random())
+  }
+
+  /// What a reader makes of it, or nothing where it cannot be opened for damage.
+  private static func snapshot(of source: any Folder) throws(ReelError) -> Snapshot? {
+    do throws(ReelError) {
+      return try Recording(folder: source).snapshot()
+    } catch {
+      // A disk that does not give its bytes is no damage.
+      if case .io = error { throw error }
+      return nil
+    }
   }
 
   /// Saves everything, telling of each damage.
@@ -147,7 +158,11 @@ struct Salvage {
     appender.setAttributes(attributes)
     var walk = SegmentWalk(segment.file, from: SegmentHeader.byteCount, end: segment.byteCount)
     while let step = try walk.next() {
-      if let damage = step.damage { note(damage, tell) }
+      if let damage = step.damage {
+        note(damage, tell)
+        // A block that the file does not hold all of was given its numbers.
+        if let lost = damage.sequenceNumbers { end = max(end, lost.upperBound + 1) }
+      }
       if let block = step.block { try save(block.entry, of: segment.file, tell) }
     }
   }
@@ -155,6 +170,7 @@ struct Salvage {
   private mutating func save(
     _ entry: DirectoryEntry, of segment: SegmentFile, _ tell: (Corruption) -> Void
   ) throws(ReelError) {
+    end = max(end, entry.lastSequence + 1)
     let (whole, damage) = try segment.wholeBlock(entry)
     if let damage { note(damage, tell) }
     let block: DecodedBlock
@@ -195,18 +211,23 @@ struct Salvage {
     let reader: BufferReader
     do throws(ReelError) {
       reader = try BufferReader(file: file)
-    } catch .corrupted(let corruption) {
-      return note(corruption, tell)
-    } catch .notARecording(let path, let reason) {
-      return note(Corruption(path: path, bytes: 0..<8, reason: reason), tell)
+    } catch {
+      // A run begins with a record of its own: that one at least was in it.
+      end = max(end, sequence + 1)
+      switch error {
+      case .corrupted(let corruption): return note(corruption, tell)
+      case .notARecording(let path, let reason):
+        return note(Corruption(path: path, bytes: 0..<8, reason: reason), tell)
+      default: throw error
+      }
     }
-    end = max(end, (try reader.progress())?.nextSequence ?? 1)
     guard recording == nil || reader.header.recording == recording else {
       return note(
         Corruption(
           path: file.path, bytes: 0..<BufferHeader.fixedByteCount,
           reason: "the buffer belongs to another recording"), tell)
     }
+    end = max(end, sequence + 1, (try reader.progress())?.nextSequence ?? 1)
     clock.set(wall: max(clock.wall(), reader.header.created))
     var walk = BufferWalk(file: file, header: reader.header)
     try walk.walk(from: reader.offset, sequence: expected)
@@ -268,6 +289,13 @@ struct Salvage {
   }
 }
 
+extension FileName {
+  /// The number behind the first one of a segment.
+  fileprivate static func nextSequence(ofSegment name: String) -> UInt64 {
+    (firstSequence(ofSegment: name) ?? 0) + 1
+  }
+}
+
 /// A file with blocks in it, whatever its name.
 struct SalvageSegment {
   let file: SegmentFile
@@ -276,23 +304,27 @@ struct SalvageSegment {
   private let firstSequence: UInt64
 
   /// The segments in a folder in the order of their first blocks, the recording that most of them
-  /// belong to, and what is wrong with files that are none or another's.
+  /// belong to, what is wrong with files that are none or another's, and the first number that none
+  /// of them shows to have been given: a segment is made when its first record is there.
   static func all(
     in folder: any Folder, _ files: RecordingFiles
   ) throws(ReelError) -> (
-    segments: [SalvageSegment], recording: RecordingID?, damages: [Corruption]
+    segments: [SalvageSegment], recording: RecordingID?, damages: [Corruption], end: UInt64
   ) {
     var opened: [(segment: SegmentFile, damage: Corruption?)] = []
     var damages: [Corruption] = []
+    var end: UInt64 = 1
     for name in files.segments.map(FileName.segment(firstSequence:)) + files.foreign {
       do throws(ReelError) {
         let found = try SegmentFile.mending(try folder.open(name, .read))
         // A foreign file is a segment that was renamed, or none.
         if found.damage != nil && files.foreign.contains(name) { continue }
+        if found.damage != nil { end = max(end, FileName.nextSequence(ofSegment: name)) }
         opened.append(found)
       } catch .notARecording(let path, let reason) {
         if !files.foreign.contains(name) {
           damages.append(Corruption(path: path, bytes: 0..<0, reason: reason))
+          end = max(end, FileName.nextSequence(ofSegment: name))
         }
       } catch .io(let failure) where files.foreign.contains(name) {
         _ = failure  // a folder, say
@@ -314,9 +346,10 @@ struct SalvageSegment {
         continue
       }
       segments.append(segment)
+      if damage == nil { end = max(end, file.firstSequence + 1) }
     }
     segments.sort { $0.firstSequence < $1.firstSequence }
-    return (segments, recording, damages)
+    return (segments, recording, damages, end)
   }
 
   /// The recording that most segments and buffers belong to, by those with names of their own if

@@ -268,25 +268,28 @@ struct SegmentAppender {
     try writer.checkpoint(isSeal: true, watermark: watermark)
     if configuration.durability == .disk { try sync() }
     sealed.append(SealedSegment(writer.summary, byteCount: writer.end))
-    unsynced.append(writer.segment.file)
+    unsynced.append((writer.summary.nextSequence, writer.segment.file))
     self.writer = nil
     segmentEventCount = 0
     limitBlock()
   }
 
-  /// Sealed segments that nobody has synced yet.
-  private var unsynced: [any File] = []
+  /// Sealed segments that nobody has synced yet, each with the number behind its last record.
+  private var unsynced: [(nextSequence: UInt64, file: any File)] = []
   /// Whether the names of all segments, and of the buffer, are durable; an opening cannot know it
   /// of what it finds.
   private var isFolderSynced = false
 
   /// Takes over a sealed segment of an earlier run that may not be durable.
-  mutating func addUnsynced(_ file: any File) { unsynced.append(file) }
+  mutating func addUnsynced(_ file: any File) { unsynced.append((.max, file)) }
+
+  /// Sealed segments that are kept open because nobody has synced them yet.
+  var unsyncedCount: Int { unsynced.count }
 
   /// What must be synced before everything up to ``nextSequence`` is durable; it is from now on the
   /// caller's to sync.
   mutating func takeUnsynced() -> SyncTask {
-    let files = unsynced + (writer.map { [$0.segment.file] } ?? [])
+    let files = unsynced.map(\.file) + (writer.map { [$0.segment.file] } ?? [])
     let task = SyncTask(
       files: files, folder: isFolderSynced ? nil : folder, watermark: nextSequence - 1)
     unsynced = []
@@ -326,5 +329,12 @@ struct SegmentAppender {
   }
 
   /// Removes the `count` oldest sealed segments from the books.
-  mutating func forgetOldest(_ count: Int) { sealed.removeFirst(count) }
+  mutating func forgetOldest(_ count: Int) {
+    // What is gone needs no sync, and would keep its descriptor and its room until the next one.
+    if count > 0 {
+      let end = sealed[count - 1].nextSequence
+      unsynced.removeAll { $0.nextSequence <= end }
+    }
+    sealed.removeFirst(count)
+  }
 }

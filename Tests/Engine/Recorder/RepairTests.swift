@@ -165,4 +165,61 @@ import Testing
       #expect(try Recording.repair(path + "/live", to: path + "/new").eventCount == 1)
     }
   }
+
+  @Test(arguments: [false, true])
+  func aFailedReadIsNoDamageToARepair(isClosed: Bool) throws {
+    let recipe = try DamageRecipe(isClosed: isClosed)
+    let plain = FaultyFolder(MemoryFolder(recipe.image))
+    let wanted = try Recording.repair(plain, to: MemoryFolder()) { _ in }
+    #expect(wanted.isComplete && wanted.hasSavedAnything)
+    for call in [Call.open, .read, .list, .byteCount, .folder, .lock, .modificationTime] {
+      for index in 0..<plain.counts[call, default: 0] {
+        let fault = Fault(call: call, index: index, code: ErrorNumber.inputOutput)
+        let source = FaultyFolder(MemoryFolder(recipe.image), fault)
+        do throws(ReelError) {
+          let report = try Recording.repair(source, to: MemoryFolder()) { _ in }
+          #expect(report == wanted, "\(fault)")
+        } catch {
+          guard case .io(let failure) = error else {
+            Issue.record("\(fault): \(error)")
+            continue
+          }
+          #expect(failure.code == fault.code, "\(fault)")
+        }
+      }
+    }
+  }
+
+  @Test func whatABlockHeldThatIsCutShortIsListedAsLost() throws {
+    let recipe = try DamageRecipe(isClosed: true)
+    let last = try #require(
+      recipe.blocks.max { $0.sequences.upperBound < $1.sequences.upperBound })
+    var image = recipe.image
+    image[last.file]?.removeSubrange((last.bytes.upperBound - 1)...)
+    let report = try Recording.repair(MemoryFolder(image), to: MemoryFolder()) { _ in }
+    #expect(report.lostSequenceNumbers == [last.sequences])
+    #expect(!report.isComplete)
+  }
+
+  @Test(arguments: [0, 100])
+  func ofASegmentThatCannotBeReadTheFirstNumberIsListedAsLost(byteCount: Int) throws {
+    let recipe = try DamageRecipe(isClosed: true)
+    let name = try #require(recipe.segments.last)
+    let first = try #require(FileName.firstSequence(ofSegment: name))
+    var image = recipe.image
+    image[name] = [UInt8](repeating: 0, count: byteCount)
+    let report = try Recording.repair(MemoryFolder(image), to: MemoryFolder()) { _ in }
+    #expect(report.lostSequenceNumbers == [first...first])
+  }
+
+  @Test func theEndOfABufferThatIsZeroedIsALoss() throws {
+    let recipe = try DamageRecipe(isClosed: false)
+    let last = try #require(recipe.frames.last)
+    var image = recipe.image
+    for offset in last.bytes { image[last.file]?[offset] = 0 }
+    let report = try Recording.repair(MemoryFolder(image), to: MemoryFolder()) { _ in }
+    withKnownIssue("zeros behind a frame pass for room that was never used") {
+      #expect(!report.isComplete)
+    }
+  }
 }

@@ -250,4 +250,20 @@ import Testing
       try next.close()
     }
   }
+
+  @Test func segmentsThatAreDroppedAreNotKeptOpenUntilTheNextSync() throws {
+    let openFiles = Counter()
+    var configuration = RecorderConfiguration.tiny
+    configuration.maximumEventCount = 80
+    configuration.syncInterval = .zero
+    let recorder = try Recorder(
+      folder: MemoryFolder(openFiles: openFiles), configuration: configuration)
+    for number in 1...2000 {
+      try recorder.append(numbered(number))
+      if number % 10 == 0 { try recorder.flush() }
+      // Eight segments and the active one, the buffer and the lock.
+      #expect(openFiles.value <= 16, "event \(number)")
+    }
+    try recorder.close()
+  }
 }
