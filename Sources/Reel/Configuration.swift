@@ -64,6 +64,18 @@ public struct RecorderConfiguration: Sendable {
   ///
   /// Default: none.
   public var attributes: [AttributeDeclaration] = []
+  /// What events of some kinds mean, beside the usual (``KindRoles/usual``) and what earlier runs
+  /// have declared; kept in the recording.
+  ///
+  /// At most 64 kinds of at most 64 bytes. Default: nothing else.
+  public var roles: [String: EventRole] = [:]
+
+  /// Records and, as a multiple of a context's own bytes, bytes between two contexts.
+  ///
+  /// The issue is what a moment costs to find out against what contexts cost to write: with 16,384
+  /// it is some milliseconds, and a context of 200 processes takes 2 % of the bytes.
+  var contextRecordInterval = 16_384
+  var contextByteRatio = 32
 
   var clock: any Clock = SystemClock()
 

@@ -50,6 +50,8 @@ public final class Recorder: Sendable {
     var appender = try opening.recover()
     var attributes = appender.control.attributes
     try attributes.merge(configuration.attributes)
+    var roles = appender.control.roles
+    try roles.merge(configuration.roles)
     recordingID = appender.recording
     let run = Self.newRun(firstSequence: appender.nextSequence, clock: clock)
     let buffer = try Self.newBuffer(folder, configuration, appender, run)
@@ -61,6 +63,7 @@ public final class Recorder: Sendable {
         maximumPayloadByteCount: configuration.maximumPayloadByteCount, attributes: attributes),
       configuration: configuration)
     appender.setAttributes(attributes)
+    appender.setRoles(roles)
     flusher = try Flusher(
       log: log, appender: appender, configuration: configuration, runID: run.id)
     uniqueness = configuration.uniqueIDs ? Uniqueness() : nil
@@ -68,6 +71,7 @@ public final class Recorder: Sendable {
     if attributes != appender.control.attributes || !configuration.attributes.isEmpty {
       _ = try log.append(.configuration(attributes.declarations))
     }
+    if !configuration.roles.isEmpty { _ = try log.append(.roles(roles)) }
   }
 
   private static func newRun(firstSequence: UInt64, clock: any Clock) -> Run {

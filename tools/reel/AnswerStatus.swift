@@ -33,6 +33,11 @@ struct AnswerStatus {
     take(completeness.damages)
   }
 
+  mutating func take(_ moment: Moment) {
+    if explain { say(moment.cost) }
+    take(moment.damages)
+  }
+
   mutating func take(_ damages: [Corruption]) {
     for damage in damages { Console.error("damage: \(damage)") }
     if !damages.isEmpty { status = .damage }

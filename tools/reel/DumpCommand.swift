@@ -174,6 +174,12 @@ enum RecordLine {
     case .configuration(let declarations):
       writer.member("control", "configuration")
       writer.member("attributes", declarations.map(\.name).joined(separator: ","))
+    case .roles(let roles):
+      writer.member("control", "roles")
+      writer.member(
+        "roles",
+        roles.declared.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.name)" }
+          .joined(separator: ","))
     case .unknown(let type, _):
       writer.member("control", "type \(type)")
     case .malformed(let type, _, let reason):

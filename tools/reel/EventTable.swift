@@ -36,8 +36,9 @@ struct EventTable {
     let cells = [
       String(decoding: time[11..<(time.count - 1)], as: UTF8.self), event.kind ?? "",
       Self.processes(event),
-      event.function.map(Self.name) ?? "", event.correlationID ?? "",
-      event.id.map(\.description) ?? "", data(event),
+      event.function.map(EventText.name) ?? "", event.correlationID ?? "",
+      event.id.map(\.description) ?? "",
+      EventText.data(event, byteCount: columnCount.map { $0 * 4 } ?? .max),
     ]
     waiting.append(cells.map(Wording.harmless))
     dates.append(Array(time.prefix(10)))
@@ -105,45 +106,5 @@ struct EventTable {
   private static func processes(_ event: Event) -> String {
     guard let peer = event.peerProcess else { return event.process ?? "" }
     return "\(event.process ?? "") > \(peer)"
-  }
-
-  static func name(_ function: Function) -> String {
-    var text = function.module.map { "\($0)." } ?? ""
-    text += function.name ?? "?"
-    if let arity = function.arity { text += "/\(arity)" }
-    return text
-  }
-
-  /// The attributes and the payload; no more bytes of it than a terminal shows.
-  private func data(_ event: Event) -> String {
-    var parts: [String] = []
-    for (name, value) in event.attributes.sorted(by: { $0.key < $1.key }) {
-      parts.append("\(name)=\(Self.text(value))")
-    }
-    if let payload = event.payload {
-      let bytes = columnCount.map { payload.bytes.prefix($0 * 4) } ?? payload.bytes[...]
-      switch payload.encoding {
-      case .text, .json, .jsonMembers: parts.append(String(decoding: bytes, as: UTF8.self))
-      default:
-        var digits = Array("0x".utf8)
-        BinaryText.appendHexadecimal(Array(bytes), to: &digits)
-        parts.append(String(decoding: digits, as: UTF8.self))
-      }
-    }
-    return parts.joined(separator: " ")
-  }
-
-  private static func text(_ value: AttributeValue) -> String {
-    switch value {
-    case .text(let text): return text
-    case .integer(let number): return number.description
-    case .double(let number): return number.description
-    case .boolean(let flag): return flag.description
-    case .bytes(let bytes):
-      var text: [UInt8] = []
-      BinaryText.appendBase64(bytes, to: &text)
-      return String(decoding: text, as: UTF8.self)
-    case .many(let values): return "[" + values.map(text).joined(separator: ",") + "]"
-    }
   }
 }

@@ -61,6 +61,16 @@ struct RecordCommand: ParsableCommand {
     transform: Arguments.attribute)
   var attribute: [AttributeDeclaration] = []
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Say what events of a kind mean, for `reel at`, `tree` and `why`: entry, exit, spawn, \
+      spawned, process-exit, state, send, receive, error, register, unregister, latched or other. \
+      The usual kinds need none.
+      """, valueName: "kind=role"),
+    transform: Arguments.role)
+  var role: [(kind: String, role: EventRole)] = []
+
   @Option(help: "Append so many events at once, all or nothing; the last batch may be smaller.")
   var batch = 1
 
@@ -121,6 +131,7 @@ struct RecordCommand: ParsableCommand {
     configuration.maximumByteCount = maxBytes
     configuration.maximumAge = maxAge
     configuration.attributes = attribute
+    configuration.roles = Dictionary(role.map { ($0.kind, $0.role) }) { $1 }
     configuration.uniqueIDs = unique
     return configuration
   }

@@ -23,6 +23,7 @@ struct ReelCommand: ParsableCommand {
         reel info trace/                         what is in it
         reel query trace/ --process '<0.157.0>' --kind message_send
         reel query trace/ --correlation req-17 --json > req-17.jsonl
+        reel at trace/ 2026-11-21T03:22:00.5Z    processes, states and stacks at a moment
         reel replay trace/ --speed 10            see it happen again
 
       Standard output carries data only; messages go to standard error. With --json, integers of \
@@ -34,7 +35,8 @@ struct ReelCommand: ParsableCommand {
       """,
     version: "reel 0.1.0 (recording format 0)",
     subcommands: [
-      RecordCommand.self, InfoCommand.self, QueryCommand.self, ReplayCommand.self,
+      RecordCommand.self, InfoCommand.self, QueryCommand.self, AtCommand.self, TreeCommand.self,
+      WhyCommand.self, ReplayCommand.self,
       DropCommand.self, DumpCommand.self, VerifyCommand.self, RepairCommand.self,
       DocumentCommand.self,
     ])

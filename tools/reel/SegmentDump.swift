@@ -52,6 +52,12 @@ struct SegmentDump {
             times.map { TimestampText.rfc3339($0.lowerBound.nanoseconds) } ?? "",
             times.map { TimestampText.rfc3339($0.upperBound.nanoseconds) } ?? "",
           ]))
+      case .context(let context):
+        out.line(
+          "      at \(part.offset), \(part.byteCount) bytes: context,"
+            + " \(Wording.count(context.processCount, "live process", plural: "live processes")),"
+            + " \(Wording.count(context.callCount, "open call"))"
+            + (context.isOverfull ? ", not all" : ""))
       case .unreadable:
         out.line("      at \(part.offset), \(part.byteCount) bytes: unreadable")
       default: continue

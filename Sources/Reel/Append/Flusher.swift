@@ -77,6 +77,8 @@ final class Flusher: Sendable {
     private var starved: Int?
     /// Whether there are segments to drop whose drop record has found no room yet.
     private var isRetentionDue = false
+    /// Segments that the log says are gone and that could not be unlinked yet.
+    private var condemned: [SegmentAppender.SealedSegment] = []
 
     init(
       log: AppendLog, configuration: RecorderConfiguration, runID: UInt64,
@@ -367,17 +369,26 @@ final class Flusher: Sendable {
     private mutating func unlink(
       _ dropped: [SegmentAppender.SealedSegment]
     ) throws(ReelError) -> RetentionReport {
-      for segment in dropped {
-        do throws(ReelError) {
-          try appender.folder.unlink(FileName.segment(firstSequence: segment.firstSequence))
-        } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
-          continue  // somebody else removed it: the aim is reached
-        }
-      }
+      // They are gone from the books with the record, so that a second one never counts them anew.
       appender.forgetOldest(dropped.count)
+      condemned += dropped
+      // Others would not know why numbers are missing, nor would the next run.
+      if configuration.durability == .disk { _ = try log.commitPublished() }
+      try unlinkCondemned()
       return RetentionReport(
         segmentCount: dropped.count, eventCount: Int(dropped.reduce(0) { $0 + $1.eventCount }),
         byteCount: dropped.reduce(0) { $0 + $1.byteCount })
+    }
+
+    private mutating func unlinkCondemned() throws(ReelError) {
+      while let segment = condemned.first {
+        do throws(ReelError) {
+          try appender.folder.unlink(FileName.segment(firstSequence: segment.firstSequence))
+        } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
+          // Somebody else removed it: the aim is reached.
+        }
+        condemned.removeFirst()
+      }
     }
 
     /// Waits for room on the disk.

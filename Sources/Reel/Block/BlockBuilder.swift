@@ -8,6 +8,8 @@ struct BlockBuilder {
   private(set) var eventCount = 0
   /// The bytes that the rows stand for: texts, payloads and some 24 for the numbers of each.
   private(set) var rawByteCount = 0
+  /// Of the last record appended.
+  private(set) var symbols = RecordSymbols()
 
   private var runID: UInt64 = 0
   private var minimumTimestamp = Int64.max
@@ -106,8 +108,14 @@ struct BlockBuilder {
       return position..<(position &+ Int(length))
     }
     if let range = next(.id) { ids.append(bytes.extracting(range), row: row) }
-    if let range = next(.kind) { kind.append(bytes.extracting(range), row: row) }
-    if let range = next(.process) { process.append(bytes.extracting(range), row: row) }
+    symbols.kind = RecordSymbols.absent
+    symbols.process = RecordSymbols.absent
+    if let range = next(.kind) {
+      symbols.kind = kind.append(bytes.extracting(range), row: row)
+    }
+    if let range = next(.process) {
+      symbols.process = process.append(bytes.extracting(range), row: row)
+    }
     if let range = next(.peerProcess) { peerProcess.append(bytes.extracting(range), row: row) }
     let module = next(.module)
     let name = next(.function)
@@ -137,6 +145,18 @@ struct BlockBuilder {
       attributes[index].append(value, row: row)
     }
   }
+}
+
+/// The numbers that a record's texts have in their columns, the same for the same text while the
+/// generation is the same.
+struct RecordSymbols {
+  var kind = absent
+  var process = absent
+  /// Differs whenever numbers begin anew.
+  var generation = 0
+
+  /// In place of a number, for a field that is absent.
+  static let absent = UInt32.max
 }
 
 /// The columns of a finished block, not compressed yet.
@@ -321,6 +341,7 @@ extension BlockBuilder {
       || column.symbolByteCount > Self.maximumSymbolByteCount
     {
       column = TextColumnBuilder(seed: seed, generation: column.generation + 1)
+      symbols.generation += 1
     } else {
       column.startBlock()
     }

@@ -45,6 +45,11 @@ struct BlockHeader: Hashable, Sendable {
     return needed
   }
 
+  /// How many attributes must be declared for all of its columns to have a meaning.
+  var attributeCount: Int {
+    columns.reduce(0) { max($0, ($1.id.attributeIndex ?? -1) + 1) }
+  }
+
   var lastSequence: UInt64 { firstSequence + UInt64(recordCount) - 1 }
   var storedByteCount: Int { frames.reduce(0) { $0 + $1.storedByteCount } }
   var rawByteCount: Int { frames.reduce(0) { $0 + $1.rawByteCount } }

@@ -31,8 +31,10 @@ struct TextColumnBuilder {
   var isEmpty: Bool { distinct.isEmpty }
 
   /// Gives `text` to `row`; the rows between the last one given and this are absent.
+  /// - Returns: Its number.
   @inline(__always)
-  mutating func append(_ text: RawSpan, row: Int) {
+  @discardableResult
+  mutating func append(_ text: RawSpan, row: Int) -> UInt32 {
     let symbol = table.symbol(text)
     while rows.count < row { rows.append(0) }
     rows.append(symbol &+ 1)
@@ -42,6 +44,7 @@ struct TextColumnBuilder {
     }
     if counts[Int(symbol)] == 0 { distinct.append(symbol) }
     counts[Int(symbol)] &+= 1
+    return symbol
   }
 
   /// Appends the column of `rowCount` rows to `output`.

@@ -71,7 +71,9 @@ struct BufferHeader: Hashable, Sendable {
       page.extracting(0..<8).equals(Self.signature.rawSpan)
     else { throw .notARecording(path: path, reason: "it does not begin as a buffer file does") }
     let version = Int(page.integer(at: 8, as: UInt16.self))
-    guard version == Format.version else {
+    let isWhole = page.integer(at: 64, as: UInt64.self) == Checksum.xxh3(page.extracting(0..<64))
+    // A flipped bit is damage; another version has a checksum that is right.
+    guard !isWhole || version == Format.version else {
       throw .unsupportedFormat(path: path, found: version, supported: Format.version)
     }
     durability = page.byte(at: 10) == 1 ? .disk : .process
@@ -81,8 +83,7 @@ struct BufferHeader: Hashable, Sendable {
     runID = page.integer(at: 40, as: UInt64.self)
     firstSequence = page.integer(at: 48, as: UInt64.self)
     created = page.integer(at: 56, as: Int64.self)
-    let checksum = page.integer(at: 64, as: UInt64.self)
-    guard checksum == Checksum.xxh3(page.extracting(0..<64)),
+    guard isWhole,
       capacity >= 4096, capacity <= UInt64(Self.maximumCapacity), capacity % 8 == 0,
       firstSequence >= 1, firstSequence <= Limits.sequenceNumber
     else {

@@ -17,17 +17,22 @@ enum ControlRecord: Hashable, Sendable {
   case syncMark(watermark: UInt64)
   /// The declared attributes.
   case configuration([AttributeDeclaration])
+  /// What events of some kinds mean.
+  case roles(KindRoles)
+
+  static let runStartType: UInt8 = 1
 
   /// The value in a record's type field; 0 is an event.
   var type: UInt8 {
     switch self {
-    case .runStart: 1
+    case .runStart: Self.runStartType
     case .runEnd: 2
     case .gap: 3
     case .cut: 4
     case .drop: 5
     case .syncMark: 6
     case .configuration: 7
+    case .roles: 8
     }
   }
 
@@ -44,15 +49,27 @@ enum ControlRecord: Hashable, Sendable {
     case .drop(let drop): drop.encode(to: &body)
     case .syncMark(let watermark): body.append(varint: watermark)
     case .configuration(let declarations): declarations.encode(to: &body)
+    case .roles(let roles): roles.encode(to: &body)
     }
     return body
+  }
+
+  /// The whole record, as it lies in a buffer.
+  func record(timestamp: Int64) -> [UInt8] {
+    let body = encode()
+    let region = Region(byteCount: Record.headerByteCount + body.count)
+    var writer = RecordWriter(
+      region: region, start: 0, byteCount: region.byteCount, timestamp: timestamp)
+    writer.setType(type)
+    writer.appendPayload(body.rawSpan, encoding: Payload.Encoding.bytes.rawValue)
+    return region.bytes(0..<region.byteCount).copied()
   }
 
   /// Decodes the body of a record of `type`; nothing when the type is a later version's.
   init?(type: UInt8, body: RawSpan) throws(ByteReader.Malformed) {
     var reader = ByteReader(body)
     switch type {
-    case 1: self = .runStart(try Run(reading: &reader))
+    case Self.runStartType: self = .runStart(try Run(reading: &reader))
     case 2:
       self = .runEnd(
         wall: try reader.integer(Int64.self, "the wall clock"),
@@ -62,6 +79,7 @@ enum ControlRecord: Hashable, Sendable {
     case 5: self = .drop(try Drop(reading: &reader))
     case 6: self = .syncMark(watermark: try reader.varint("the watermark"))
     case 7: self = .configuration(try [AttributeDeclaration](reading: &reader))
+    case 8: self = .roles(try KindRoles(reading: &reader))
     default: return nil
     }
     try reader.finish("a control record")

@@ -21,6 +21,8 @@ struct ControlState: Hashable, Sendable {
   /// The highest sequence number that a sync mark calls durable.
   var watermark: UInt64 = 0
   var attributes = AttributeSchema()
+  /// What kinds mean.
+  var roles = KindRoles()
 
   static let maximumRunCount = 128
   static let maximumGapCount = 256
@@ -58,6 +60,8 @@ struct ControlState: Hashable, Sendable {
     case .configuration(let declarations):
       // Types are checked when attributes are declared; a contradiction in a file changes nothing.
       try? attributes.merge(declarations)
+    case .roles(let later):
+      try? roles.merge(later.declared)
     }
   }
 
@@ -78,16 +82,28 @@ struct ControlState: Hashable, Sendable {
       to: max(first.to, gaps[0].to))
   }
 
-  /// Notes that `sequences`, which come after all known losses, are lost and reported.
+  /// Notes that `sequences` are lost and reported.
   mutating func lose(_ sequences: ClosedRange<UInt64>) {
-    if let last = losses.last, last.upperBound >= sequences.lowerBound - 1 {
-      losses[losses.count - 1] =
-        last.lowerBound...max(last.upperBound, sequences.upperBound)
-      return
+    var lower = sequences.lowerBound
+    var upper = sequences.upperBound
+    // Those that it touches become one with it.
+    losses.removeAll { loss in
+      guard loss.lowerBound <= upper + 1, lower <= loss.upperBound + 1 else { return false }
+      lower = min(lower, loss.lowerBound)
+      upper = max(upper, loss.upperBound)
+      return true
     }
-    losses.append(sequences)
+    let place = losses.firstIndex { $0.lowerBound > upper } ?? losses.count
+    losses.insert(lower...upper, at: place)
     // A loss that is not listed is found, and reported, anew.
     if losses.count > Self.maximumLossCount { losses.removeFirst() }
+  }
+
+  /// Whether `sequences` are known to be lost.
+  func isLost(_ sequences: ClosedRange<UInt64>) -> Bool {
+    losses.contains {
+      $0.lowerBound <= sequences.lowerBound && sequences.upperBound <= $0.upperBound
+    }
   }
 
   /// Whether an event has been removed by a cut or by retention.
@@ -129,6 +145,7 @@ struct ControlState: Hashable, Sendable {
     }
     body.append(varint: watermark)
     attributes.declarations.encode(to: &body)
+    roles.encode(to: &body)
     return body
   }
 
@@ -160,6 +177,7 @@ struct ControlState: Hashable, Sendable {
     watermark = min(try reader.varint("the watermark"), Limits.sequenceNumber)
     let declarations = try [AttributeDeclaration](reading: &reader)
     try? attributes.merge(declarations)
+    roles = try KindRoles(reading: &reader)
     try reader.finish("the state")
   }
 }

@@ -73,7 +73,8 @@ struct DocumentFile: Hashable, Sendable {
       span.extracting(20..<28).equals(Self.signature.rawSpan)
     else { throw .notARecording(path: path, reason: "it does not begin as a document does") }
     let found = Int(span.integer(at: 28, as: UInt16.self))
-    guard found == Format.version else {
+    // A flipped bit is damage; another version has a checksum that is right.
+    if found != Format.version, Self.recording(in: bytes) != nil {
       throw .unsupportedFormat(path: path, found: found, supported: Format.version)
     }
     let recording = RecordingID(
@@ -94,6 +95,21 @@ struct DocumentFile: Hashable, Sendable {
     } catch {
       throw .corrupted(Corruption(path: path, bytes: 0..<bytes.count, reason: error.reason))
     }
+  }
+
+  /// The recording that a document which begins with `bytes` belongs to, or nothing when its first
+  /// frame is not whole.
+  static func recording(in bytes: [UInt8]) -> RecordingID? {
+    let span = bytes.rawSpan
+    guard span.byteCount >= ReelFrame.overhead + 60, let byteCount = ReelFrame.byteCount(span),
+      byteCount <= span.byteCount, span.extracting(20..<28).equals(Self.signature.rawSpan)
+    else { return nil }
+    let recording = RecordingID(
+      low: span.integer(at: 32, as: UInt64.self), high: span.integer(at: 40, as: UInt64.self))
+    let frame = try? ReelFrame(
+      decoding: span.extracting(0..<byteCount), at: 0,
+      binding: FileBinding(recording: recording, salt: 0))
+    return frame == nil ? nil : recording
   }
 
   private init(

@@ -7,6 +7,10 @@
 struct AttributeSchema: Hashable, Sendable {
   private(set) var declarations: [AttributeDeclaration] = []
 
+  /// What is wrong with values of attributes that nothing declares.
+  static let lostReason =
+    "the declarations of attributes are lost: events from here on may lack some"
+
   /// The index of the attribute `name`.
   func index(of name: String) -> Int? {
     declarations.firstIndex { $0.name == name }

@@ -140,6 +140,21 @@ struct RecordView: ~Escapable {
     bytes.integer(at: Record.lengthsOffset + 2 * field.rawValue, as: UInt16.self)
   }
 
+  /// Where a field's bytes lie in ``bytes``, empty when it is absent.
+  func range(of field: Record.Field) -> Range<Int> { range(of: field, through: field) }
+
+  /// Where the bytes of fields that follow each other lie.
+  func range(of first: Record.Field, through last: Record.Field) -> Range<Int> {
+    var start = Record.headerByteCount
+    var end = start
+    for index in 0...last.rawValue {
+      if index == first.rawValue { start = end }
+      let length = bytes.integer(at: Record.lengthsOffset &+ 2 &* index, as: UInt16.self)
+      if length != Record.absentLength { end &+= Int(length) }
+    }
+    return start..<end
+  }
+
   var attributes: RawSpan {
     @_lifetime(copy self)
     get {

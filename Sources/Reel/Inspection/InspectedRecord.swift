@@ -19,6 +19,8 @@ public struct InspectedRecord: Hashable, Sendable {
     case syncMark(watermark: SequenceNumber)
     /// The declared attributes.
     case configuration([AttributeDeclaration])
+    /// What events of some kinds mean.
+    case roles(KindRoles)
     /// A control record of a later version.
     case unknown(type: UInt8, body: [UInt8])
     /// A control record that cannot be read.
@@ -51,6 +53,7 @@ extension InspectedRecord.Content {
       case .syncMark(let watermark)?:
         self = .syncMark(watermark: SequenceNumber(rawValue: watermark))
       case .configuration(let declarations)?: self = .configuration(declarations)
+      case .roles(let roles)?: self = .roles(roles)
       case nil: self = .unknown(type: type, body: body.copied())
       }
     } catch {

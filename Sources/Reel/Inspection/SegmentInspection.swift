@@ -184,6 +184,9 @@ public struct SegmentInspection: Sendable {
           try? schema.merge(state.attributes.declarations)
           part = part.with(.state(StateInspection(state)))
         case .index: part = part.with(.index)
+        case .context:
+          part = part.with(
+            .context(ContextInspection(try Context(decoding: content.rawSpan))))
         case .directory:
           part = part.with(
             .directory(

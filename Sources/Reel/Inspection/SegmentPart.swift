@@ -8,6 +8,8 @@ public struct SegmentPart: Sendable {
     case state(StateInspection)
     /// A block: its header and its data frames.
     case block(BlockInspection)
+    /// What the records before the block behind it come to.
+    case context(ContextInspection)
     /// An index over some blocks; the directory says of which.
     case index
     /// The places of the blocks and indexes so far.
@@ -86,6 +88,31 @@ public struct StateInspection: Hashable, Sendable {
     removedEventCount = state.dropped.eventCount
     watermark = state.watermark
     attributes = state.attributes.declarations
+  }
+}
+
+/// A context: the processes that live where it lies, and what is known of them.
+public struct ContextInspection: Hashable, Sendable {
+  /// The run whose processes these are.
+  public let runID: UInt64
+  /// The first record that it does not know of.
+  public let firstSequenceNumber: SequenceNumber
+  /// The greatest timestamp of all events before it.
+  public let maximumTimestamp: Timestamp
+  /// Processes that live.
+  public let processCount: Int
+  /// Calls that are open in them.
+  public let callCount: Int
+  /// Whether there were more than it has room for.
+  public let isOverfull: Bool
+
+  init(_ context: Context) {
+    runID = context.header.runID
+    firstSequenceNumber = SequenceNumber(rawValue: context.header.firstSequence)
+    maximumTimestamp = Timestamp(nanoseconds: context.header.maximumTimestamp)
+    processCount = context.lives.count
+    callCount = context.lives.reduce(0) { $0 + $1.calls.count }
+    isOverfull = context.header.isOverfull
   }
 }
 

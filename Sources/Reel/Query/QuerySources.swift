@@ -11,6 +11,7 @@ final class QuerySources {
   private let after: MergeKey?
   private(set) var cost = QueryCost()
   private var damages: [Corruption] = []
+  private var hasNotedAttributes = false
   /// Decodes ahead of an answer that takes many blocks, once it has taken some.
   private var ahead: ReadAhead?
   private var takenCount = 0
@@ -40,6 +41,19 @@ final class QuerySources {
 
   /// Notes damage that somebody else met.
   func note(_ damage: Corruption) { damages.append(damage) }
+
+  /// Notes once that a block has values of attributes whose declarations are lost: its events come
+  /// without them.
+  private func checkAttributes(_ header: BlockHeader, _ origin: BlockOrigin?) {
+    guard !hasNotedAttributes, header.attributeCount > schema.declarations.count else { return }
+    hasNotedAttributes = true
+    let range = origin.map { $0.entry.offset..<($0.entry.offset + $0.entry.byteCount) }
+    damages.append(
+      Corruption(
+        path: cache.path + (origin.map { "/" + $0.segment.name } ?? ""), bytes: range ?? 0..<0,
+        sequenceNumbers: header.firstSequence...header.lastSequence,
+        reason: AttributeSchema.lostReason))
+  }
 
   /// Adds the bytes that somebody else read.
   func countBytesRead(_ byteCount: Int) { cost.bytesRead += byteCount }
@@ -199,6 +213,7 @@ final class QuerySources {
     guard let range else { return nil }
     switch candidate {
     case .memory(let block):
+      checkAttributes(block.header, nil)
       return selection(block, range, snapshot.firstBufferedSequence).map {
         MergeRun(block: block, origin: nil, rows: $0)
       }
@@ -249,6 +264,7 @@ final class QuerySources {
     guard let range else { return nil }
     switch candidate {
     case .memory(let block):
+      checkAttributes(block.header, nil)
       let first = snapshot.firstBufferedSequence
       return (block, matches(block, range: range, firstSequence: first, after: last))
     case .stored(let origin):
@@ -269,9 +285,11 @@ final class QuerySources {
     _ origin: BlockOrigin, _ wanted: ColumnSet, isPartial: Bool = false, isKept: Bool = true
   ) throws(ReelError) -> KeptBlock? {
     do {
-      return try cache.block(
+      let kept = try cache.block(
         origin.entry, of: origin.segment, wanted: wanted, isPartial: isPartial, isKept: isKept,
         cost: &cost)
+      checkAttributes(kept.block.header, origin)
+      return kept
     } catch {
       try tolerate(error, origin.segment)
       return nil

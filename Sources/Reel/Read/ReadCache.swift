@@ -44,6 +44,9 @@ final class ReadCache: Sendable {
     lock.withLock { unsafe contents.insert(value, for: key, byteCount: byteCount) }
   }
 
+  /// Where the segments are.
+  var path: String { folder.path }
+
   /// The open file of a segment.
   func file(_ segment: ReadableSegment) throws(ReelError) -> SegmentFile {
     let key = CacheKey(.file, segment: segment.firstSequence)

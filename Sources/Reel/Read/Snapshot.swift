@@ -17,11 +17,14 @@ final class ReadableSegment: Sendable {
   }
   /// Damage met while walking over it.
   let damages: [Corruption]
+  /// Whether it is another recording's or has another name: its numbers mean nothing here.
+  let isForeign: Bool
 
   init(
     name: String, summary: SegmentSummary, byteCount: Int, watermark: UInt64, form: Form,
-    damages: [Corruption] = []
+    damages: [Corruption] = [], isForeign: Bool = false
   ) {
+    self.isForeign = isForeign
     self.name = name
     self.summary = summary
     self.byteCount = byteCount
@@ -41,6 +44,7 @@ final class ReadableSegment: Sendable {
 final class ReadableDirectory: Sendable {
   let blocks: [DirectoryEntry]
   let indexes: [IndexPart]
+  let contexts: [ContextPlace]
   /// The ordinals of the blocks that no index part covers.
   ///
   /// A checkpoint writes all columns' parts over the same blocks, so where one column has a part
@@ -51,6 +55,7 @@ final class ReadableDirectory: Sendable {
   init(_ directory: Directory) {
     blocks = directory.blocks
     indexes = directory.indexes
+    contexts = directory.contexts
     var isIndexed = [Bool](repeating: false, count: directory.blocks.count)
     for part in directory.indexes {
       for block in part.blocks where block < isIndexed.count { isIndexed[block] = true }
@@ -77,9 +82,9 @@ final class Snapshot: Sendable {
   let bufferByteCount: Int
   /// Sequence numbers that no file holds.
   let missing: [ClosedRange<UInt64>]
-  /// Damage met while the segments and buffers were looked at, and that of the buffers alone.
+  /// Damage met while the files were looked at, and that which is not in ``segments``.
   let damages: [Corruption]
-  let bufferDamages: [Corruption]
+  let otherDamages: [Corruption]
 
   init(_ draft: SnapshotDraft, settled: SettledSegments = SettledSegments([])) {
     segments = draft.segments
@@ -92,8 +97,8 @@ final class Snapshot: Sendable {
     recording = draft.recording
     bufferByteCount = draft.bufferByteCount
     missing = draft.missing
-    damages = draft.segments.flatMap(\.damages) + draft.bufferDamages
-    bufferDamages = draft.bufferDamages
+    damages = draft.segments.flatMap(\.damages) + draft.otherDamages
+    otherDamages = draft.otherDamages
   }
 
   /// The first sequence number that was not given when the snapshot was taken.
@@ -131,6 +136,6 @@ struct SnapshotDraft {
   var recording: RecordingID?
   var bufferByteCount = 0
   var missing: [ClosedRange<UInt64>] = []
-  /// Why buffers cannot be read.
-  var bufferDamages: [Corruption] = []
+  /// Why buffers cannot be read, which segments are foreign, and what else is lost.
+  var otherDamages: [Corruption] = []
 }

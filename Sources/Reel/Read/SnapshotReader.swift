@@ -35,6 +35,10 @@ final class SnapshotReader {
   private var unreadableBuffers: [String: Corruption] = [:]
   /// Older buffers that can be read: their records are in blocks.
   private var outlivedBuffers: Set<String> = []
+  /// Why segments are not of this recording.
+  private var foreignSegments: [Corruption] = []
+  /// The files that were asked whose recording it is.
+  private var judged: RecordingFiles?
   /// The writer's progress that the snapshot stands for.
   private var lastProgress: BufferProgress?
   /// The control state of the newest segment's head and the blocks walked over so far.
@@ -92,6 +96,8 @@ final class SnapshotReader {
     guard let tail else {
       if isUnchanged && draft.recording != nil && draft.buffered.isEmpty { return true }
       try refreshSegments(active: nil)
+      // While a run begins, a listing may have come too early for its buffer.
+      guard try isRightful(nil), acceptsGap || !lacksEnd else { return false }
       finish(tail: nil)
       return true
     }
@@ -102,10 +108,13 @@ final class SnapshotReader {
     if isUnchanged, tail.version == version, progress == lastProgress { return true }
     lastProgress = nil
     try refreshSegments(active: progress)
+    guard try isRightful(tail.recording) else { return false }
     if let recording = draft.recording, recording != tail.recording {
       unreadableBuffers[tail.name] = Corruption(
         path: folder.path + "/" + tail.name, bytes: 0..<BufferHeader.fixedByteCount,
         reason: "the buffer belongs to another recording")
+      // Those before it may have to be read after all.
+      outlivedBuffers = []
       self.tail = nil
       foundAmong = nil
       return false
@@ -123,6 +132,34 @@ final class SnapshotReader {
     finish(tail: tail, released: progress.nextSequence)
     lastProgress = progress
     return true
+  }
+
+  /// Whether the snapshot is of the recording that the files belong to.
+  ///
+  /// The first segment says whose it is, until another file contradicts: then all are asked, once.
+  /// Where they say otherwise, everything is to be read anew.
+  private func isRightful(_ tail: RecordingID?) throws(ReelError) -> Bool {
+    let isAgreed = tail == nil || draft.recording == nil || tail == draft.recording
+    guard !isAgreed || !foreignSegments.isEmpty, judged != files else { return true }
+    judged = files
+    guard let found = try RecordingIdentity.judge(folder, files), found != draft.recording else {
+      return true
+    }
+    draft.recording = found
+    draft.segments = []
+    controlSegment = 0
+    unreadableBuffers = [:]
+    outlivedBuffers = []
+    return false
+  }
+
+  /// Whether the last run has no end, and no buffer is there that would have it: what a clean close
+  /// leaves has one, and so has what a crash leaves.
+  private var lacksEnd: Bool {
+    guard files.buffers.isEmpty else { return false }
+    // Documents are stored by runs.
+    return files.segments.isEmpty
+      ? files.hasDocuments : segmentControl.runs.last?.end == .open
   }
 
   /// Opens the newest buffer that can be read.
@@ -172,14 +209,20 @@ final class SnapshotReader {
   /// The writer has given back the room of every record below `released`: those are in blocks.
   private func finish(tail: BufferTail?, released: UInt64 = 0) {
     let next = draft.segments.last?.summary.nextSequence ?? 1
-    draft.missing = []
-    for (earlier, later) in zip(draft.segments, draft.segments.dropFirst())
-    where earlier.summary.nextSequence < later.firstSequence {
-      draft.missing.append(earlier.summary.nextSequence...(later.firstSequence - 1))
-    }
     draft.control = segmentControl
-    draft.bufferDamages =
-      unreadableBuffers.sorted { $0.key < $1.key }.map(\.value) + (tail?.damage.map { [$0] } ?? [])
+    for (record, sequence) in tail?.controlRecords ?? [] where sequence >= next {
+      draft.control.apply(record, sequence: sequence)
+    }
+    let end = findMissing()
+    draft.otherDamages =
+      foreignSegments + unreadableBuffers.sorted { $0.key < $1.key }.map(\.value)
+      + (tail?.damage.map { [$0] } ?? [])
+    if lacksEnd {
+      draft.otherDamages.append(
+        Corruption(
+          path: folder.path, bytes: 0..<0,
+          reason: "the last run has no end, and no buffer is there that would have it"))
+    }
     draft.firstBufferedSequence = next
     defer {
       let segments = draft.segments.dropLast()
@@ -195,13 +238,20 @@ final class SnapshotReader {
     draft.bufferByteCount = tail.byteCount
     draft.recording = draft.recording ?? tail.recording
     let first = draft.buffered.first?.header.firstSequence ?? released
-    if first > next {
-      draft.missing.append(next...(first - 1))
-      draft.firstBufferedSequence = first
+    if first > end { draft.missing.append(end...(first - 1)) }
+    draft.firstBufferedSequence = max(next, first)
+  }
+
+  /// Finds the sequence numbers that no segment holds and that retention has not removed.
+  /// - Returns: The first number after the last segment.
+  private func findMissing() -> UInt64 {
+    draft.missing = []
+    var end = max(1, draft.control.dropped.below)
+    for segment in draft.segments {
+      if end < segment.firstSequence { draft.missing.append(end...(segment.firstSequence - 1)) }
+      end = max(end, segment.summary.nextSequence)
     }
-    for (record, sequence) in tail.controlRecords where sequence >= next {
-      draft.control.apply(record, sequence: sequence)
-    }
+    return end
   }
 
   // MARK: Segments
@@ -210,6 +260,7 @@ final class SnapshotReader {
     let known = draft.segments
     var next = 0
     var segments: [ReadableSegment] = []
+    foreignSegments = []
     for sequence in files.segments {
       // A segment that the writer's progress does not name yet is being begun: what it will hold is
       // still in the buffer. Where it names none, it begins with what is in no block yet.
@@ -224,8 +275,13 @@ final class SnapshotReader {
         segments.append(old)
         continue
       }
-      segments.append(
-        try readable(sequence, old, active: active, isLast: sequence == files.segments.last))
+      let segment = try readable(
+        sequence, old, active: active, isLast: sequence == files.segments.last)
+      if segment.isForeign {
+        foreignSegments += segment.damages
+      } else {
+        segments.append(segment)
+      }
     }
     draft.segments = segments
     try refreshControl()
@@ -261,13 +317,16 @@ final class SnapshotReader {
   ) throws(ReelError) -> ReadableSegment {
     do throws(ReelError) {
       let segment = try SegmentFile(file: file)
-      guard expected == nil || segment.firstSequence == expected,
-        recording == nil || recording == segment.header.binding.recording
-      else {
-        throw ReelError.corrupted(
-          Corruption(
-            path: file.path, bytes: 0..<SegmentHeader.byteCount,
-            reason: "the segment belongs to another name or recording"))
+      if let expected,
+        segment.firstSequence != expected
+          || (recording ?? segment.header.binding.recording) != segment.header.binding.recording
+      {
+        let damage = Corruption(
+          path: file.path, bytes: 0..<SegmentHeader.byteCount,
+          reason: "the segment belongs to another name or recording")
+        return ReadableSegment(
+          name: name, summary: SegmentSummary(firstSequence: expected), byteCount: byteCount,
+          watermark: 0, form: .unreadable(damage), damages: [damage], isForeign: true)
       }
       recording = segment.header.binding.recording
       if let trailer = try segment.trailer(endingAt: byteCount) {
@@ -301,7 +360,8 @@ final class SnapshotReader {
     var damages: [Corruption] = []
     switch old?.form {
     case .scanned(let known, let end)? where end <= byteCount:
-      directory = Directory(blocks: known.blocks, indexes: known.indexes)
+      directory = Directory(
+        blocks: known.blocks, indexes: known.indexes, contexts: known.contexts)
       start = end
       summary = old?.summary
       damages = old?.damages ?? []
@@ -318,6 +378,7 @@ final class SnapshotReader {
       segment, from: start, byteCount: byteCount, summary: summary, check: .headers
     ).scan()
     directory.blocks += scan.blocks
+    directory.contexts += scan.contexts
     if let trailer = scan.trailer,
       let found = try damageAsNothing({ () throws(ReelError) in try segment.directory(trailer) }),
       directory.blocks.starts(with: found.blocks)
@@ -356,8 +417,7 @@ final class SnapshotReader {
       segmentControl = ControlState()
       controlEnd = 0
       while true {
-        let segment = draft.segments[start]
-        let state = try damageAsNothing { () throws(ReelError) in try open(segment).state() }
+        let state = try state(of: draft.segments[start])
         if let state {
           segmentControl = state
           break
@@ -368,6 +428,11 @@ final class SnapshotReader {
       controlSegment = last.firstSequence
     }
     for segment in draft.segments[start...] { try applyControlRecords(of: segment) }
+  }
+
+  private func state(of segment: ReadableSegment) throws(ReelError) -> ControlState? {
+    if case .unreadable = segment.form { return nil }
+    return try damageAsNothing { () throws(ReelError) in try open(segment).state() }
   }
 
   private func applyControlRecords(of segment: ReadableSegment) throws(ReelError) {

@@ -13,12 +13,10 @@ extension Opening {
       reader = try BufferReader(file: file)
     } catch .corrupted(let corruption) {
       report.damages.append(corruption)
-      appender.skip(to: sequence + 1)
-      return
+      return try appender.lose(to: sequence + 1)
     } catch .notARecording(let path, let reason) {
       report.damages.append(Corruption(path: path, bytes: 0..<8, reason: reason))
-      appender.skip(to: sequence + 1)
-      return
+      return try appender.lose(to: sequence + 1)
     }
     guard reader.header.firstSequence == sequence, reader.header.recording == appender.recording
     else {
@@ -26,8 +24,7 @@ extension Opening {
         Corruption(
           path: file.path, bytes: 0..<BufferHeader.fixedByteCount,
           reason: "the buffer belongs to another name or recording"))
-      appender.skip(to: sequence + 1)
-      return
+      return try appender.lose(to: sequence + 1)
     }
     let runID = reader.header.runID
     let first = appender.nextSequence
@@ -39,7 +36,7 @@ extension Opening {
     }
     if let failure { throw failure }
     try appender.writeBlock()
-    appender.skip(to: max(sequence, reader.nextSequence))
+    try appender.lose(to: max(sequence, reader.nextSequence))
     let lost = try takeFramesBehindHoles(file, reader, into: &appender)
     report.recoveredRecordCount += appender.nextSequence - first - lost
     // What has been handed out must stay, even when the power fails next: with durability `process`

@@ -10,12 +10,17 @@ struct Opening {
   private var files: RecordingFiles
 
   private var recording: RecordingID?
+  /// Whether all files were asked whose recording this is.
+  private var isJudged = false
+  /// Whose it is, once the first segments turn out to be another's.
+  private var rightful: RecordingID?
   private var control = ControlState()
+  private var hasControl = false
   private var sealed: [SegmentAppender.SealedSegment] = []
   private var active: SegmentWriter?
   private var nextSequence: UInt64 = 1
-  /// The recording that the buffers belong to.
-  private var bufferRecording: RecordingID?
+  /// The sequence number after the last that a segment holds; nothing without a segment.
+  private var heldEnd: UInt64?
   var watermark: UInt64 = 0
   /// What the buffers say of blocks, each with the recording that it belongs to.
   private var progresses:
@@ -41,16 +46,13 @@ struct Opening {
   ///   checkpoint, and the buffer.
   mutating func recover() throws(ReelError) -> SegmentAppender {
     for name in files.leftovers { try folder.unlink(name) }
-    for sequence in files.buffers { try takeProgress(sequence) }
-    for sequence in files.segments {
-      try takeSegment(sequence, isLast: sequence == files.segments.last)
-    }
+    try takeFiles()
     watermark = max(watermark, bufferedWatermark)
     nextSequence = max(nextSequence, released)
     var appender = SegmentAppender(
-      folder: folder, recording: recording ?? bufferRecording ?? newRecordingID(),
-      configuration: configuration, control: control, sealed: sealed, active: active,
-      nextSequence: nextSequence, watermark: watermark, seed: seed)
+      folder: folder, recording: try recordingID(), configuration: configuration,
+      control: control, sealed: sealed, active: active,
+      nextSequence: heldEnd ?? nextSequence, watermark: watermark, seed: seed)
     // The first sync of this run answers for them too.
     for segment in sealed where segment.nextSequence > watermark + 1 {
       appender.addUnsynced(
@@ -59,7 +61,11 @@ struct Opening {
     // Before a new segment has a name: after a loss of power it would say that these are there, and
     // their records in the buffer would be passed over.
     if !files.buffers.isEmpty { try appender.sync() }
+    try appender.lose(to: nextSequence)
+    try noteLostEnd(files, &appender)
     for sequence in files.buffers { try takeBuffer(sequence, into: &appender) }
+    try noteHoles(&appender)
+    try unlinkDropped(&appender)
     guard appender.nextSequence < Limits.sequenceNumber else {
       throw .notARecording(
         path: folder.path,
@@ -85,13 +91,61 @@ struct Opening {
     }
   }
 
+  private mutating func takeFiles() throws(ReelError) {
+    for sequence in files.buffers { try takeProgress(sequence) }
+    for sequence in files.segments {
+      try takeSegment(sequence, isLast: sequence == files.segments.last)
+      guard let rightful else { continue }
+      // What was taken so far was another recording's.
+      let told = report
+      self = try Opening(folder: folder, configuration: configuration)
+      (recording, isJudged) = (rightful, true)
+      try takeFiles()
+      report.damages = told.damages.filter { !report.damages.contains($0) } + report.damages
+      return
+    }
+    // The newest segment cannot be read.
+    if !hasControl { try takeOlderControl(before: .max) }
+  }
+
   /// Takes from a buffer's header what is known to be durable, before any tail is judged by it.
   private mutating func takeProgress(_ sequence: UInt64) throws(ReelError) {
     let file = try folder.open(FileName.buffer(firstSequence: sequence), .read)
     let opened = try damageAsNothing { () throws(ReelError) in try BufferReader(file: file) }
-    guard let reader = opened, let progress = try reader.progress() else { return }
+    guard let reader = opened, reader.header.firstSequence == sequence,
+      let progress = try reader.progress()
+    else { return }
     progresses.append((reader.header.recording, reader.header.durability, progress))
-    bufferRecording = bufferRecording ?? reader.header.recording
+  }
+
+  /// The recording that the files belong to, or a new one's id.
+  private func recordingID() throws(ReelError) -> RecordingID {
+    if let recording { return recording }
+    // Documents outlive a loss of power that takes all else.
+    let isNew = progresses.isEmpty && !files.hasDocuments
+    if !isNew, let found = try judge() { return found }
+    return RecordingID(low: configuration.clock.random(), high: configuration.clock.random())
+  }
+
+  /// Whether `found`, which a segment names, is the recording that is being opened.
+  ///
+  /// The first file says which that is, until another one contradicts: then all are asked, once.
+  private mutating func accepts(_ found: RecordingID) throws(ReelError) -> Bool {
+    let isAgreed =
+      recording.map { $0 == found } ?? progresses.allSatisfy { $0.recording == found }
+    if !isAgreed && !isJudged {
+      isJudged = true
+      let judged = try judge() ?? found
+      if let recording, recording != judged { rightful = judged }
+      recording = judged
+    }
+    recording = recording ?? found
+    return recording == found
+  }
+
+  /// Asks the files that are there by now.
+  private func judge() throws(ReelError) -> RecordingID? {
+    try RecordingIdentity.judge(folder, RecordingFiles(try folder.list()))
   }
 
   /// What this recording's own buffers say.
@@ -108,10 +162,6 @@ struct Opening {
   /// The first sequence number that a buffer has; nothing without one.
   private var bufferedFrom: UInt64? { ownProgresses.map(\.nextSequence).min() }
 
-  private func newRecordingID() -> RecordingID {
-    RecordingID(low: configuration.clock.random(), high: configuration.clock.random())
-  }
-
   // MARK: Segments
 
   private mutating func takeSegment(_ sequence: UInt64, isLast: Bool) throws(ReelError) {
@@ -127,29 +177,36 @@ struct Opening {
       let corruption = Corruption(path: path, bytes: 0..<byteCount, reason: reason)
       return try takeWithoutHeader(sequence, byteCount, corruption, isLast: isLast)
     }
-    guard segment.firstSequence == sequence,
-      recording == nil || recording == segment.header.binding.recording
-    else {
+    guard segment.firstSequence == sequence, try accepts(segment.header.binding.recording) else {
+      if rightful != nil { return }
       return try takeUnreadable(
         sequence, byteCount,
         Corruption(
           path: file.path, bytes: 0..<SegmentHeader.byteCount,
           reason: "the segment belongs to another name or recording"))
     }
-    recording = segment.header.binding.recording
     if let trailer = try segment.trailer(endingAt: byteCount), trailer.isSeal || !isLast {
-      takeSealed(trailer.summary, byteCount, trailer.watermark)
-      guard isLast else { return }
-      do {
-        try takeControl(segment, blocks: try segment.directory(trailer).blocks)
-      } catch .corrupted(let corruption) {
-        report.damages.append(corruption)
-        let scan = try SegmentScanner(segment, byteCount: byteCount, check: .headers).scan()
-        try takeControl(segment, blocks: scan.blocks)
+      guard isLast else { return takeSealed(trailer.summary, byteCount, trailer.watermark) }
+      let directory = try damageAsNothing { () throws(ReelError) in try segment.directory(trailer) }
+      // Where the run did not end, the power may have failed while the seal was being written.
+      guard directory == nil, !ownProgresses.isEmpty else {
+        takeSealed(trailer.summary, byteCount, trailer.watermark)
+        if let directory { return try takeControl(segment, blocks: directory.blocks) }
+        return try takeWithoutDirectory(segment, byteCount, trailer)
       }
-      return
     }
     try takeUnsealed(segment, byteCount, isLast: isLast)
+  }
+
+  /// Takes the control records of a sealed segment whose directory is damaged.
+  private mutating func takeWithoutDirectory(
+    _ segment: SegmentFile, _ byteCount: Int, _ trailer: Trailer
+  ) throws(ReelError) {
+    let place = trailer.directoryOffset..<(trailer.directoryOffset + trailer.directoryByteCount)
+    report.damages.append(
+      Corruption(path: segment.path, bytes: place, reason: "the directory cannot be read"))
+    let scan = try SegmentScanner(segment, byteCount: byteCount, check: .headers).scan()
+    try takeControl(segment, blocks: scan.blocks)
   }
 
   /// A segment whose header cannot be read.
@@ -198,6 +255,7 @@ struct Opening {
   ) {
     sealed.append(SegmentAppender.SealedSegment(summary, byteCount: byteCount))
     nextSequence = max(nextSequence, summary.nextSequence)
+    heldEnd = max(heldEnd ?? 0, summary.nextSequence)
     self.watermark = max(self.watermark, watermark)
   }
 
@@ -215,7 +273,10 @@ struct Opening {
     ).scan()
     if isLast, !scan.damages.isEmpty {
       let whole = scan.cutAtFirstDamage(byteCount)
-      if try isBuffered(whole.summary.nextSequence, through: scan) { scan = whole }
+      // Behind all blocks there is but what was being written when the run did not end.
+      var isTorn = whole.blocks.count == scan.blocks.count && !ownProgresses.isEmpty
+      if !isTorn { isTorn = try isBuffered(whole.summary.nextSequence, through: scan) }
+      if isTorn { scan = whole }
     }
     report.damages += scan.damages
     watermark = max(watermark, scan.watermark)
@@ -248,6 +309,7 @@ struct Opening {
     }
     nextSequence = max(
       nextSequence, scan.summary.nextSequence, scan.watermark + 1, released)
+    heldEnd = max(heldEnd ?? 0, scan.summary.nextSequence)
     // What is lost shows as numbers missing between segments.
     guard scan.damages.isEmpty, end == scan.end, scan.summary.nextSequence >= released else {
       sealed.append(SegmentAppender.SealedSegment(scan.summary, byteCount: byteCount))
@@ -289,7 +351,10 @@ struct Opening {
     }
     let covered = parts.reduce(0) { max($0, $1.blocks.upperBound) }
     return SegmentWriter(
-      segment: segment, directory: Directory(blocks: scan.blocks, indexes: parts),
+      segment: segment, 
+      directory: Directory(
+        blocks: scan.blocks, indexes: parts,
+        contexts: scan.contexts.filter { $0.end <= scan.end }),
       summary: scan.summary, end: scan.end, leftover: covered..<scan.blocks.count,
       indexes: IndexBuilder(
         firstBlock: scan.blocks.count, attributes: control.attributes, seed: seed),
@@ -300,6 +365,7 @@ struct Opening {
   private mutating func takeControl(
     _ segment: SegmentFile, blocks: [DirectoryEntry]
   ) throws(ReelError) {
+    hasControl = true
     do {
       control = try segment.state()
     } catch .corrupted(let corruption) {
@@ -319,10 +385,12 @@ struct Opening {
   /// The control state as far as older segments tell it, for want of the newest's.
   private mutating func takeOlderControl(before sequence: UInt64) throws(ReelError) {
     var later: [SegmentFile] = []
-    for number in files.segments.reversed() where number < sequence {
+    for number in sealed.map(\.firstSequence).reversed() where number < sequence {
       let file = try folder.open(FileName.segment(firstSequence: number), .read)
       let opened = try damageAsNothing { () throws(ReelError) in try SegmentFile(file: file) }
-      guard let segment = opened else { continue }
+      guard let segment = opened, segment.firstSequence == number,
+        recording == segment.header.binding.recording
+      else { continue }
       later.append(segment)
       let found = try damageAsNothing { () throws(ReelError) in try segment.state() }
       guard let state = found else { continue }

@@ -48,10 +48,12 @@ struct Salvage {
     if let snapshot { try? attributes.merge(snapshot.control.attributes.declarations) }
     var configuration = RecorderConfiguration()
     configuration.clock = clock
+    var control = ControlState()
+    if let dropped = snapshot?.control.dropped { control.dropped = dropped }
     appender = SegmentAppender(
       folder: target,
       recording: recording ?? RecordingID(low: clock.random(), high: clock.random()),
-      configuration: configuration, control: ControlState(), sealed: [], active: nil,
+      configuration: configuration, control: control, sealed: [], active: nil,
       nextSequence: expected, watermark: 0, seed: clock.random())
   }
 
@@ -74,12 +76,19 @@ struct Salvage {
     for segment in segments { try save(segment, tell) }
     try takeBuffered(below: .max)
     try appender.writeBlock()
+    if expected < end { report.lostSequenceNumbers.append(expected...(end - 1)) }
+    if appender.control.runs.last?.end == .open { try noteRun() }
     try appender.seal()
     try appender.sync()
-    if expected < end { report.lostSequenceNumbers.append(expected...(end - 1)) }
-    report.segmentCount = appender.sealed.count
     report.eventCount = Int(clamping: appender.totals.eventCount)
     try saveDocuments(tell)
+    if appender.sealed.isEmpty, report.documentCount > 0 {
+      // Documents alone would seem to lack the events.
+      try noteRun()
+      try appender.seal()
+      try appender.sync()
+    }
+    report.segmentCount = appender.sealed.count
     if report.hasSavedAnything { _ = try target.open(FileName.lock, .create) }
     try target.sync()
   }
@@ -97,6 +106,26 @@ struct Salvage {
     guard sequence > appender.nextSequence else { return }
     report.lostSequenceNumbers.append(appender.nextSequence...(sequence - 1))
     try appender.lose(to: sequence)
+  }
+
+  /// Notes the repair as a run of its own: when the last one has no end, the new recording would
+  /// seem to lack what came then.
+  private mutating func noteRun() throws(ReelError) {
+    let wall = clock.wall()
+    let first = max(expected, end)
+    let milliseconds = UInt64(max(wall, 0) / 1_000_000) & 0xFFFF_FFFF_FFFF
+    let id = milliseconds << 16 | clock.random() & 0xFFFF
+    let run = Run(
+      id: id, firstSequence: first, startWall: wall, startMonotonic: clock.monotonic(),
+      processID: currentProcessID(), host: hostName())
+    try appender.lose(to: first)
+    let ending = ControlRecord.runEnd(wall: wall, monotonic: clock.monotonic())
+    for (offset, record) in [.runStart(run), ending].enumerated() {
+      let bytes = record.record(timestamp: wall)
+      guard let view = try? RecordView(bytes.rawSpan) else { continue }
+      appender.take(view, sequence: first + UInt64(offset), runID: id)
+    }
+    try appender.writeBlock()
   }
 
   private mutating func take(
@@ -134,8 +163,7 @@ struct Salvage {
   ) {
     guard !report.hasLostAttributes else { return }
     report.hasLostAttributes = true
-    let reason = "the declarations of attributes are lost: events from here on may lack some"
-    note(Corruption(path: path, bytes: bytes, reason: reason), tell)
+    note(Corruption(path: path, bytes: bytes, reason: AttributeSchema.lostReason), tell)
   }
 
   // MARK: Segments
@@ -182,7 +210,7 @@ struct Salvage {
       }
     }
     clock.set(wall: block.header.arrival)
-    if block.attributeColumns.keys.contains(where: { $0 >= attributes.declarations.count }) {
+    if block.header.attributeCount > attributes.declarations.count {
       noteLostAttributes(segment.path, entry.offset..<(entry.offset + entry.byteCount), tell)
     }
     var row = 0

@@ -32,7 +32,8 @@ struct SalvageSegment {
         continue  // a symbolic link, say
       }
     }
-    let recording = mostFrequent(opened.filter { $0.damage == nil }.map(\.segment))
+    let whole = opened.filter { $0.damage == nil }.map(\.segment)
+    let recording = try recording(of: whole, folder, files)
     var segments: [SalvageSegment] = []
     for (file, damage) in opened {
       if let damage { damages.append(damage) }
@@ -53,10 +54,22 @@ struct SalvageSegment {
     return (segments, recording, damages, end)
   }
 
-  private static func mostFrequent(_ files: [SegmentFile]) -> RecordingID? {
-    var counts: [RecordingID: Int] = [:]
-    for file in files { counts[file.header.binding.recording, default: 0] += 1 }
-    return counts.max { $0.value < $1.value }?.key
+  /// The recording that most segments and buffers belong to, by those with names of their own if
+  /// there are any.
+  private static func recording(
+    of segments: [SegmentFile], _ folder: any Folder, _ files: RecordingFiles
+  ) throws(ReelError) -> RecordingID? {
+    var identity = RecordingIdentity()
+    try identity.addBuffers(of: folder, files)
+    let named = segments.filter {
+      $0.path.hasSuffix("/" + FileName.segment(firstSequence: $0.firstSequence))
+    }
+    let isNamed = !named.isEmpty || identity.winner != nil
+    for segment in isNamed ? named : segments {
+      identity.add(segment.header.binding.recording, first: segment.firstSequence)
+    }
+    if identity.isUndecided { try identity.addDocuments(of: folder, files) }
+    return identity.winner
   }
 
   /// A segment of `recording`, as which one with a damaged header is read; nothing when it has no

@@ -24,6 +24,8 @@ public struct VerificationReport: Hashable, Sendable {
   public internal(set) var blockCount = 0
   /// Events in them.
   public internal(set) var eventCount = 0
+  /// Contexts held against the records before them.
+  public internal(set) var contextCount = 0
   /// Bytes read.
   public internal(set) var byteCount = 0
   /// Findings that are damage.
@@ -41,8 +43,8 @@ extension Recording {
   /// segment that it drops meanwhile is no fault.
   ///
   /// Each frame's checksum is computed and each block decoded; directories and trailers are held
-  /// against the blocks, indexes against such as are built anew from them, and sequence numbers
-  /// must join from segment to segment.
+  /// against the blocks, indexes and contexts against such as are built anew from them, and sequence
+  /// numbers must join from segment to segment.
   ///
   /// - Parameter report: Called with each fault as it is found.
   /// - Returns: What was gone through.
@@ -54,11 +56,10 @@ extension Recording {
     let snapshot = try snapshot()
     var verification = Verification(snapshot: snapshot, cache: cache)
     for segment in snapshot.segments { try verification.verify(segment, report) }
-    for damage in snapshot.bufferDamages { verification.add(damage, .damage, report) }
+    for damage in snapshot.otherDamages { verification.add(damage, .damage, report) }
+    verification.verifyAttributes(path, report)
     for range in snapshot.missing {
-      let isKnown = snapshot.control.losses.contains {
-        $0.lowerBound <= range.lowerBound && range.upperBound <= $0.upperBound
-      }
+      let isKnown = snapshot.control.isLost(range)
       let reason =
         "no file holds these sequence numbers"
         + (isKnown ? ", as an earlier recovery or repair has reported" : "")
@@ -87,6 +88,15 @@ private struct Verification {
   let snapshot: Snapshot
   let cache: ReadCache
   var report = VerificationReport()
+  /// How many attributes must be declared for all segments to be understood.
+  private var attributeCount = 0
+  private var contexts: ContextVerification
+
+  init(snapshot: Snapshot, cache: ReadCache) {
+    self.snapshot = snapshot
+    self.cache = cache
+    contexts = ContextVerification(snapshot.control)
+  }
 
   mutating func add(
     _ corruption: Corruption, _ severity: VerificationFinding.Severity,
@@ -111,6 +121,7 @@ private struct Verification {
       report.blockCount += scan.blocks.count
       report.eventCount += Int(clamping: scan.summary.eventCount)
       report.byteCount += segment.byteCount
+      attributeCount = max(attributeCount, scan.attributeCount)
       for damage in scan.damages { add(damage, .damage, tell) }
       if case .torn(let corruption) = scan.ending { add(corruption, .damage, tell) }
       do throws(ReelError) {
@@ -118,10 +129,19 @@ private struct Verification {
       } catch .corrupted(let corruption) {
         add(corruption, .damage, tell)
       }
+      for damage in scan.derivedDamages { add(damage, .warning, tell) }
       try verifyDerived(segment, file, scan, tell)
+      try verifyContexts(file, scan, tell)
     } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
       return  // dropped meanwhile
     }
+  }
+
+  /// Tells whether values of attributes have lost their declarations.
+  mutating func verifyAttributes(_ path: String, _ tell: (VerificationFinding) -> Void) {
+    let needed = snapshot.buffered.reduce(attributeCount) { max($0, $1.header.attributeCount) }
+    guard needed > snapshot.control.attributes.declarations.count else { return }
+    add(Corruption(path: path, bytes: 0..<0, reason: AttributeSchema.lostReason), .damage, tell)
   }
 
   /// Holds the directory, the trailer and the indexes against the blocks.
@@ -146,6 +166,19 @@ private struct Verification {
     } catch .corrupted(let corruption) {
       add(corruption, .warning, tell)
     }
+  }
+
+  private mutating func verifyContexts(
+    _ file: SegmentFile, _ scan: SegmentScanner.Result, _ tell: (VerificationFinding) -> Void
+  ) throws(ReelError) {
+    var faults: [Corruption] = []
+    do throws(ReelError) {
+      try contexts.verify(file, scan) { faults.append($0) }
+    } catch .corrupted(let corruption) {
+      faults.append(corruption)
+    }
+    report.contextCount = contexts.count
+    for fault in faults { add(fault, .warning, tell) }
   }
 
   private func agrees(_ a: SegmentSummary, _ b: SegmentSummary) -> Bool {

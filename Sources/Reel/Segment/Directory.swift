@@ -5,13 +5,15 @@
 struct Directory: Hashable, Sendable {
   var blocks: [DirectoryEntry] = []
   var indexes: [IndexPart] = []
+  /// Where contexts lie, in order.
+  var contexts: [ContextPlace] = []
 
   static let maximumBlockCount = 1 << 22
   /// Of a block's header alone: so a directory cannot claim more blocks than its file has room for.
   private static let minimumBlockByteCount = 100
 
   /// The content of a directory frame: the raw length (u32) and the LZ4 block of eight integer
-  /// columns, each with its length, and the list of index parts.
+  /// columns, each with its length, and the lists of index parts and contexts.
   func encode(state: LZ4.State) -> [UInt8] {
     var raw: [UInt8] = []
     raw.append(varint: UInt64(blocks.count))
@@ -32,6 +34,12 @@ struct Directory: Hashable, Sendable {
       raw.append(varint: UInt64(part.blocks.lowerBound))
       raw.append(varint: UInt64(part.blocks.count))
     }
+    raw.append(varint: UInt64(contexts.count))
+    for place in contexts {
+      raw.append(varint: UInt64(place.offset))
+      raw.append(varint: UInt64(place.byteCount))
+      raw.append(littleEndian: place.maximumTimestamp)
+    }
     return CompressedContent.encode(raw, state: state)
   }
 
@@ -41,9 +49,12 @@ struct Directory: Hashable, Sendable {
     output.append(lengthPrefixed: column.rawSpan)
   }
 
-  init(blocks: [DirectoryEntry] = [], indexes: [IndexPart] = []) {
+  init(
+    blocks: [DirectoryEntry] = [], indexes: [IndexPart] = [], contexts: [ContextPlace] = []
+  ) {
     self.blocks = blocks
     self.indexes = indexes
+    self.contexts = contexts
   }
 
   /// Decodes the content of a directory frame of a file whose directory begins at `offset`.
@@ -92,7 +103,27 @@ struct Directory: Hashable, Sendable {
       }
       indexes.append(part)
     }
+    try readContexts(&reader, end: offset)
     try reader.finish("a directory")
+  }
+}
+
+extension Directory {
+  private mutating func readContexts(
+    _ reader: inout ByteReader, end: Int
+  ) throws(ByteReader.Malformed) {
+    var previousEnd = SegmentHeader.byteCount
+    for _ in 0..<(try reader.count("the number of contexts", limit: blocks.count)) {
+      let offset = try reader.count("a context's offset", limit: end)
+      let place = ContextPlace(
+        offset: offset, byteCount: try reader.count("a context's length", limit: end - offset),
+        maximumTimestamp: try reader.integer(Int64.self, "a context's greatest timestamp"))
+      guard place.offset >= previousEnd else {
+        throw ByteReader.Malformed("a context", "cannot be there", found: place.offset)
+      }
+      previousEnd = place.end
+      contexts.append(place)
+    }
   }
 }
 

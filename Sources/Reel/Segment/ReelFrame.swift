@@ -82,7 +82,7 @@ struct FrameType: RawRepresentable, Hashable, Sendable {
   static let index = FrameType(rawValue: 4)
   static let trailer = FrameType(rawValue: 5)
   static let state = FrameType(rawValue: 6)
-  /// Reserved: open calls and last states at the head of a segment.
+  /// Open calls and last states ahead of a block: ``Context``.
   static let context = FrameType(rawValue: 7)
   /// Reserved: keys of encrypted blocks.
   static let encryption = FrameType(rawValue: 8)
@@ -91,7 +91,7 @@ struct FrameType: RawRepresentable, Hashable, Sendable {
   static let document = FrameType(rawValue: 10)
 
   private static let known: Set<FrameType> = [
-    .segmentHeader, .block, .directory, .index, .trailer, .state, .document,
+    .segmentHeader, .block, .directory, .index, .trailer, .state, .context, .document,
   ]
 
   var isKnown: Bool { Self.known.contains(self) }

@@ -30,10 +30,15 @@ struct SegmentAppender {
   /// Events in the active segment, those of unwritten blocks included.
   private var segmentEventCount: Int
   private var blockEventLimit = Int.max
+  private var contexts: ContextWriter
+  /// The context ahead of the block that is being collected.
+  private var blockContext: SegmentContext?
+  /// Whether that block begins a segment.
+  private var beginsSegment = false
 
   private enum Unwritten {
     /// The compressor has it.
-    case compressing
+    case compressing(SegmentContext?)
     /// It is written, or waits for room on the disk.
     case encoded(SegmentWriter.EncodedBlock)
   }
@@ -74,6 +79,11 @@ struct SegmentAppender {
     builder = BlockBuilder(seed: seed)
     blockByteCount = configuration.blockByteCount
     segmentEventCount = Int(clamping: active?.summary.eventCount ?? 0)
+    contexts = ContextWriter(
+      roles: control.roles,
+      maximumTimestamp: max(
+        sealed.map(\.maximumTimestamp).max() ?? .min, active?.summary.maximumTimestamp ?? .min),
+      configuration: configuration)
     limitBlock()
   }
 
@@ -89,6 +99,12 @@ struct SegmentAppender {
   mutating func setAttributes(_ attributes: AttributeSchema) {
     control.attributes = attributes
     writer?.setAttributes(attributes)
+  }
+
+  /// Declares what kinds mean, in the same way.
+  mutating func setRoles(_ roles: KindRoles) {
+    control.roles = roles
+    contexts.setRoles(roles)
   }
 
   /// Whether records were taken that are in no written block.
@@ -110,12 +126,18 @@ struct SegmentAppender {
     {
       pendingControl.append((control, sequence))
     }
+    if builder.rowCount == 0 { beginBlock(record, sequence: sequence) }
     builder.append(record, sequence: sequence, runID: runID)
+    contexts.take(record, sequence: sequence, runID: runID, symbols: builder.symbols)
     return builder.isFull(blockByteCount) || builder.eventCount >= blockEventLimit
   }
 
-  /// Leaves out sequence numbers up to `sequence`, which were given and are lost.
-  mutating func skip(to sequence: UInt64) { nextSequence = max(nextSequence, sequence) }
+  /// Decides where the block goes whose first record this is: a context is of what came before.
+  private mutating func beginBlock(_ record: borrowing RecordView, sequence: UInt64) {
+    beginsSegment = writer.map { isFull($0) } ?? true
+    blockContext = contexts.next(
+      ahead: record, sequence: sequence, isSegmentStart: beginsSegment, state: state)
+  }
 
   /// Leaves out sequence numbers up to `sequence`, which are lost and have been reported.
   ///
@@ -124,20 +146,38 @@ struct SegmentAppender {
   mutating func lose(to sequence: UInt64) throws(ReelError) {
     try writeBlock()
     guard sequence > nextSequence else { return }
-    try seal()
+    contexts.forget()
+    try endSegment()
     control.lose(nextSequence...(sequence - 1))
-    skip(to: sequence)
+    nextSequence = sequence
+  }
+
+  /// Notes sequence numbers among those given as lost and reported.
+  mutating func lose(_ holes: [ClosedRange<UInt64>]) throws(ReelError) {
+    try writeBlock()
+    try endSegment()
+    for hole in holes { control.lose(hole) }
+  }
+
+  /// Ends the active segment; one without a block may be begun anew under the same name.
+  private mutating func endSegment() throws(ReelError) {
+    if writer?.directory.blocks.isEmpty ?? true { writer = nil } else { try seal() }
+  }
+
+  /// The sequence numbers from the first to the last of each segment, oldest first.
+  var stretches: [Range<UInt64>] {
+    sealed.map { $0.firstSequence..<$0.nextSequence }
+      + (writer.map { [$0.summary.firstSequence..<$0.summary.nextSequence] } ?? [])
   }
 
   /// Takes over what control records come to that are not taken one by one; the segment ends.
   mutating func resume(from control: ControlState) throws(ReelError) {
     try writeBlock()
     try seal()
+    contexts.setRoles(control.roles)
     let losses = self.control.losses
     self.control = control
-    for loss in losses where loss.lowerBound > control.losses.last?.upperBound ?? 0 {
-      self.control.lose(loss)
-    }
+    for loss in losses where loss.upperBound >= control.dropped.below { self.control.lose(loss) }
   }
 
   /// The events that the block being collected may have: a segment that has reached its limit is
@@ -155,7 +195,7 @@ struct SegmentAppender {
   mutating func endBlock() throws(ReelError) {
     while try writeFirst(isWaiting: unwritten.count >= unwrittenLimit) {}
     guard builder.rowCount > 0 else { return }
-    if let current = writer, isFull(current) {
+    if beginsSegment, writer != nil {
       try writeUnwritten()
       try seal()
     }
@@ -167,13 +207,16 @@ struct SegmentAppender {
     let columns = writer?.finish(
       &builder, frameByteCount: frameByteCount, arrival: arrival, watermark: watermark)
     guard let columns else { return }
+    let context = blockContext
+    (blockContext, beginsSegment) = (nil, false)
     segmentEventCount += eventCount
     limitBlock()
     if let compressor {
       compressor.begin(columns)
-      unwritten.append(.compressing)
+      unwritten.append(.compressing(context))
     } else if let writer {
-      unwritten.append(.encoded(writer.encode(CompressedBlock(columns, state: state))))
+      let block = CompressedBlock(columns, state: state)
+      unwritten.append(.encoded(writer.encode(block, context: context)))
       try writeUnwritten()
     }
   }
@@ -201,9 +244,9 @@ struct SegmentAppender {
   /// Writes the first block that is not written, once it is compressed.
   /// - Returns: Whether there was one, compressed or worth waiting for.
   private mutating func writeFirst(isWaiting: Bool) throws(ReelError) -> Bool {
-    if case .compressing? = unwritten.first, let compressor, let writer {
+    if case .compressing(let context)? = unwritten.first, let compressor, let writer {
       guard let block = compressor.take(isWaiting: isWaiting) else { return false }
-      unwritten[0] = .encoded(writer.encode(block))
+      unwritten[0] = .encoded(writer.encode(block, context: context))
     }
     guard case .encoded(let block)? = unwritten.first else { return false }
     try writer?.append(block)

@@ -5,6 +5,8 @@ struct SegmentScanner {
   struct Result {
     /// The blocks, in order of their offsets.
     var blocks: [DirectoryEntry] = []
+    /// The contexts, in order of their offsets.
+    var contexts: [ContextPlace] = []
     /// The last trailer of a checkpoint or seal, and where it ends.
     var trailer: Trailer?
     /// The end of the last whole frame.
@@ -16,8 +18,12 @@ struct SegmentScanner {
     var ending = Ending.clean
     /// Stretches in the middle that are not readable, with blocks after them.
     var damages: [Corruption] = []
+    /// Those of them between records that follow each other: of what can be built again.
+    var derivedDamages: [Corruption] = []
     /// Whether there are control records beyond the state at the head.
     var blocksWithControlRecords: [DirectoryEntry] = []
+    /// How many attributes must be declared for all blocks to be understood.
+    var attributeCount = 0
   }
 
   /// How the bytes of a segment end.
@@ -108,6 +114,13 @@ struct SegmentScanner {
         }
         result.trailer = trailer
         result.watermark = max(result.watermark, trailer.watermark)
+      case .context:
+        guard let context = try? ContextHeader(decoding: frame.content.rawSpan) else {
+          return damaged(offset, byteCount, "the context is malformed")
+        }
+        result.contexts.append(
+          ContextPlace(
+            offset: offset, byteCount: byteCount, maximumTimestamp: context.maximumTimestamp))
       default: break
       }
       result.end = offset + byteCount
@@ -131,8 +144,15 @@ struct SegmentScanner {
       return damaged(offset, entry.byteCount, "the block's sequence numbers come again")
     }
     if check == .everything, let damage = try segment.wholeBlock(entry).damage { return damage }
+    if let damage = result.damages.last, damage.bytes.upperBound == offset,
+      header.firstSequence == result.summary.nextSequence
+    {
+      result.derivedDamages.append(damage)
+      result.damages.removeLast()
+    }
     result.blocks.append(entry)
     if header.eventCount < header.recordCount { result.blocksWithControlRecords.append(entry) }
+    result.attributeCount = max(result.attributeCount, header.attributeCount)
     result.summary.add(entry, rawByteCount: header.rawByteCount)
     result.watermark = max(result.watermark, header.watermark)
     result.end = offset + entry.byteCount
@@ -245,6 +265,7 @@ extension SegmentScanner.Result {
     var result = self
     result.blocks.removeAll { $0.offset >= offset }
     result.blocksWithControlRecords.removeAll { $0.offset >= offset }
+    result.contexts.removeAll { $0.offset >= offset }
     if let trailer, trailer.directoryOffset >= offset { result.trailer = nil }
     result.damages = []
     result.end = offset

@@ -64,11 +64,12 @@ struct SegmentWriter {
   /// Indexes also what `attributes` declares, from the next block on.
   mutating func setAttributes(_ attributes: AttributeSchema) { indexes.declare(attributes) }
 
-  /// A block as it will lie at ``end``.
+  /// A block as it will lie at ``end``, with the context ahead of it if it has one.
   struct EncodedBlock {
     fileprivate var bytes: [UInt8]
     fileprivate(set) var entry: DirectoryEntry
     fileprivate var rawByteCount: Int
+    fileprivate var context: ContextPlace?
   }
 
   /// Appends a block that ``encode(_:)`` made.
@@ -78,6 +79,7 @@ struct SegmentWriter {
     try segment.file.write(block.bytes.rawSpan, at: end)
     end += block.bytes.count
     directory.blocks.append(block.entry)
+    if let context = block.context { directory.contexts.append(context) }
     summary.add(block.entry, rawByteCount: block.rawByteCount)
   }
 
@@ -92,13 +94,22 @@ struct SegmentWriter {
   /// A compressed block with its header, for where the segment ends now.
   ///
   /// ``append(_:)`` must follow.
-  func encode(_ block: CompressedBlock) -> EncodedBlock {
+  func encode(_ block: CompressedBlock, context: SegmentContext? = nil) -> EncodedBlock {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(block.data.count + 512)
-    ReelFrame.append(block.header.encode(), type: .block, at: end, binding: binding, to: &bytes)
-    let entry = DirectoryEntry(block.header, offset: end, headerByteCount: bytes.count)
+    bytes.reserveCapacity(block.data.count + 512 + (context?.content.count ?? 0))
+    var place: ContextPlace?
+    if let context {
+      ReelFrame.append(context.content, type: .context, at: end, binding: binding, to: &bytes)
+      place = ContextPlace(
+        offset: end, byteCount: bytes.count, maximumTimestamp: context.maximumTimestamp)
+    }
+    let offset = end + bytes.count
+    ReelFrame.append(block.header.encode(), type: .block, at: offset, binding: binding, to: &bytes)
+    let entry = DirectoryEntry(
+      block.header, offset: offset, headerByteCount: end + bytes.count - offset)
     bytes.append(contentsOf: block.data)
-    return EncodedBlock(bytes: bytes, entry: entry, rawByteCount: block.header.rawByteCount)
+    return EncodedBlock(
+      bytes: bytes, entry: entry, rawByteCount: block.header.rawByteCount, context: place)
   }
 
   /// Whether dead checkpoints take more than a sixteenth of the segment.

@@ -141,6 +141,17 @@ import Testing
     }
   }
 
+  @Test func aFlippedBitOfAVersionIsDamageAndNoLaterVersion() throws {
+    let recipe = try DamageRecipe(isClosed: false)
+    let document = "documents/plan.0000000002.document"
+    for name in recipe.segments + [try #require(recipe.buffer), document] {
+      var image = recipe.image
+      image[name]?[name.hasSuffix(FileName.bufferSuffix) ? 8 : 28] ^= 4
+      let failures = DamageCheck(recipe, image).run()
+      #expect(failures.isEmpty, "\(name): \(failures)")
+    }
+  }
+
   private func segment(_ bytes: [UInt8]) throws -> [UInt8] {
     let header = try SegmentHeader(decoding: Array(bytes.prefix(SegmentHeader.byteCount)), path: "")
     var content = Array(bytes[20..<SegmentHeader.byteCount])

@@ -4,8 +4,6 @@
 struct Workload: Sendable {
   var name: String
   var durability: Durability
-  /// A defect of the engine that it shows, if there is one.
-  var knownIssue: String?
   /// Changes the configuration before the first opening.
   var configure: @Sendable (inout RecorderConfiguration) -> Void = { _ in }
   var body: @Sendable (Rehearsal) throws -> Void
@@ -138,12 +136,7 @@ extension Workload {
   }
 
   static func documents(_ durability: Durability) -> Workload {
-    let knownIssue =
-      durability == .process
-      ? "a document outlives the recording's id, which nothing made durable, and is refused" : nil
-    return Workload(
-      name: "documents, \(durability)", durability: durability, knownIssue: knownIssue
-    ) { rehearsal in
+    Workload(name: "documents, \(durability)", durability: durability) { rehearsal in
       try rehearsal.open()
       try rehearsal.store("a", byteCount: 700)
       try rehearsal.append(2)
@@ -159,10 +152,7 @@ extension Workload {
   }
 
   /// Events that only the sync in the background makes durable.
-  static let background = Workload(
-    name: "background", durability: .process,
-    knownIssue: "a segment without a header hides what a synced buffer holds"
-  ) { rehearsal in
+  static let background = Workload(name: "background", durability: .process) { rehearsal in
     try rehearsal.open()
     try rehearsal.append(2)
     try rehearsal.waitForBackgroundSync()

@@ -38,6 +38,39 @@ enum Arguments {
     return .seconds(number * unit)
   }
 
+  /// A length of time: a whole number and `ns`, `us`, `ms` or `s`.
+  static func duration(_ text: String) throws -> UInt64 {
+    for (unit, factor) in [("ns", UInt64(1)), ("us", 1000), ("ms", 1_000_000), ("s", 1_000_000_000)]
+    where text.hasSuffix(unit) {
+      guard let number = UInt64(text.dropLast(unit.count)) else { continue }
+      let (nanoseconds, overflow) = number.multipliedReportingOverflow(by: factor)
+      if !overflow { return nanoseconds }
+    }
+    throw ValidationError(
+      "'\(text)' is no length of time; give a whole number and a unit, such as 50us, 2ms or 1s")
+  }
+
+  /// The sequence number of the event that `text` names by its id, or by `#` and its number; nothing
+  /// when there is no such event.
+  static func event(_ text: String, in recording: Recording) throws -> SequenceNumber? {
+    if text.hasPrefix("#"), let number = UInt64(text.dropFirst()) {
+      return SequenceNumber(rawValue: number)
+    }
+    return try recording.event(id: EventID(text))?.sequenceNumber
+  }
+
+  /// What a kind of events means: `KIND=ROLE`.
+  static func role(_ text: String) throws -> (kind: String, role: EventRole) {
+    guard let equals = text.lastIndex(of: "="), equals != text.startIndex,
+      let role = EventRole(name: String(text[text.index(after: equals)...]))
+    else {
+      let known = EventRole.allCases.map(\.name).joined(separator: ", ")
+      throw ValidationError(
+        "'\(text)' is no role of a kind; give one such as my_call=entry, with one of \(known)")
+    }
+    return (String(text[..<equals]), role)
+  }
+
   /// The declaration of an attribute: `NAME` or `NAME:TYPE`.
   static func attribute(_ text: String) throws -> AttributeDeclaration {
     guard let colon = text.lastIndex(of: ":") else {

@@ -12,8 +12,10 @@ enum Wording {
   }
 
   /// A number and what it counts, such as `1 event` or `2,000 events`.
-  static func count<T: FixedWidthInteger>(_ number: T, _ noun: String) -> String {
-    "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
+  static func count<T: FixedWidthInteger>(
+    _ number: T, _ noun: String, plural: String? = nil
+  ) -> String {
+    "\(grouped(number)) \(number == 1 ? noun : plural ?? noun + "s")"
   }
 
   /// Bytes in a unit that leaves one to four digits before the point.

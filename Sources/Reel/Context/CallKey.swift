@@ -1,0 +1,58 @@
+/// What the entry and the exit of a call have in common, as hashes.
+struct CallKey: Hashable, Sendable {
+  /// Of the function, 0 when there is none.
+  private var function: UInt64 = 0
+  /// Of the call's id, 0 when there is none.
+  private var callID: UInt64 = 0
+
+  private static let seed: UInt64 = 0x5245_454C
+
+  /// The key of the call that an event with this record enters or leaves.
+  init(_ record: borrowing RecordView) {
+    let name = record.range(of: .module, through: .function)
+    if !name.isEmpty || record.arityPlusOne != 0 {
+      let hash = textHash(record.bytes.extracting(name), seed: Self.seed)
+      function =
+        (hash ^ UInt64(record.arityPlusOne) << 32 ^ UInt64(record.length(.module))) | 1
+    }
+    if record.length(.callID) != Record.absentLength {
+      let id = record.bytes.extracting(record.range(of: .callID))
+      callID = textHash(id, seed: Self.seed) | 1
+    }
+  }
+
+  /// Whether an exit with this key can end `call`.
+  ///
+  /// Where both have an id it decides, else the function; an exit without either ends any call. An
+  /// exit ends the innermost call that it can, and with it all calls within: those were left by an
+  /// error. One that can end none is of a call that began before the recording.
+  func ends(_ call: CallKey) -> Bool {
+    if callID != 0, call.callID != 0 { return callID == call.callID }
+    return function == 0 || function == call.function
+  }
+}
+
+extension CallKey {
+  /// The key of the call that `event` enters or leaves.
+  init(_ event: Event) {
+    self.init(function: event.function, callID: event.callID)
+  }
+
+  private init(function: Function?, callID: String?) {
+    var short = Event()
+    short.function = function
+    short.callID = callID
+    let rules = RecordRules(maximumPayloadByteCount: 0, attributes: AttributeSchema())
+    // An event that was recorded is within the limits.
+    let byteCount = (try? short.measure(rules)) ?? 0
+    guard byteCount > 0 else { return self = CallKey() }
+    let region = Region(byteCount: byteCount)
+    var writer = RecordWriter(region: region, start: 0, byteCount: byteCount, timestamp: 0)
+    short.write(to: &writer, rules: rules)
+    let bytes = region.bytes(0..<byteCount)
+    guard let record = try? RecordView(bytes) else { return self = CallKey() }
+    self.init(record)
+  }
+
+  private init() {}
+}

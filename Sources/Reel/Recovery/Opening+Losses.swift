@@ -1,0 +1,59 @@
+/// What an opening finds to be missing, and what retention has left to do.
+///
+/// Each loss is noted in the log, so that it is told for good and is no news the next time.
+extension Opening {
+  /// Tells that a recording ends before its last run does, though no buffer has the rest.
+  ///
+  /// A clean close leaves the run's end in the newest segment before the buffer goes; a copy that
+  /// lacks the one or the other does not. At least the number of that record is lost.
+  mutating func noteLostEnd(
+    _ files: RecordingFiles, _ appender: inout SegmentAppender
+  ) throws(ReelError) {
+    let isOpen =
+      files.segments.isEmpty
+      ? files.hasDocuments : appender.control.runs.last?.end == .open
+    guard files.buffers.isEmpty, isOpen else { return }
+    let lost = appender.nextSequence
+    note(lost...lost, "the last run has no end, and no buffer is there that would have it")
+    try appender.lose(to: lost + 1)
+  }
+
+  /// Tells of sequence numbers that no file holds, beyond those that are known to be lost.
+  mutating func noteHoles(_ appender: inout SegmentAppender) throws(ReelError) {
+    var expected = max(1, appender.control.dropped.below)
+    var holes: [ClosedRange<UInt64>] = []
+    for segment in appender.stretches where segment.lowerBound < segment.upperBound {
+      if expected < segment.lowerBound { holes.append(expected...(segment.lowerBound - 1)) }
+      expected = max(expected, segment.upperBound)
+    }
+    if expected < appender.nextSequence { holes.append(expected...(appender.nextSequence - 1)) }
+    holes.removeAll { appender.control.isLost($0) }
+    // Those of a segment that cannot be read have been told with it.
+    let unreadable = appender.stretches.filter(\.isEmpty).map(\.lowerBound)
+    for hole in holes where !unreadable.contains(where: hole.contains) {
+      note(hole, "no file holds these sequence numbers")
+    }
+    if !holes.isEmpty { try appender.lose(holes) }
+  }
+
+  private mutating func note(_ sequences: ClosedRange<UInt64>, _ reason: String) {
+    let isTold = report.damages.contains {
+      $0.sequenceNumbers.map { $0.overlaps(sequences) } ?? false
+    }
+    if isTold { return }
+    report.damages.append(
+      Corruption(path: folder.path, bytes: 0..<0, sequenceNumbers: sequences, reason: reason))
+  }
+
+  /// Unlinks segments that the log says are gone, where the run before did not come to it.
+  func unlinkDropped(_ appender: inout SegmentAppender) throws(ReelError) {
+    let below = appender.control.dropped.below
+    let dropped = appender.sealed.prefix {
+      $0.nextSequence > $0.firstSequence && $0.nextSequence <= below
+    }
+    for segment in dropped {
+      try folder.unlink(FileName.segment(firstSequence: segment.firstSequence))
+    }
+    appender.forgetOldest(dropped.count)
+  }
+}

@@ -1,0 +1,140 @@
+import ArgumentParser
+import Reel
+
+/// `reel at`: what the program was at a moment.
+struct AtCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "at",
+    abstract: "Shows what the program was at a moment: its processes, their states and open calls.",
+    discussion: """
+      Examples:
+        reel at trace/ 2026-11-21T03:22:00.5Z
+        reel at trace/ 1795223980700000000 --process '<0.157.0>'
+        reel at trace/ end --calling
+
+      The moment is nanoseconds since 1970, ISO 8601, or `end` for the last event. What kinds of \
+      events mean (entry and exit of calls, spawn, state, …) is part of the recording: see \
+      `reel record --help`, --role. With --json a line for each process, its events in the fields that \
+      `reel record` reads.
+      """)
+
+  @Argument(help: "The folder of a recording, or a segment file.")
+  var recording: String
+
+  @Argument(
+    parsing: .allUnrecognized, help: "The moment; events with this timestamp have happened.",
+    transform: { $0 == "end" ? .max : try Arguments.time($0) })
+  var time: Timestamp
+
+  @Option(help: "This process alone.")
+  var process: String?
+
+  @Flag(help: "Only processes with open calls.")
+  var calling = false
+
+  @Flag(help: "Say on standard error what answering took.")
+  var explain = false
+
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let source = try Recording(path: recording)
+    let moment = try source.moment(at: time, process: process)
+    var status = AnswerStatus(explain: explain, isJSON: output.json)
+    var out = Output()
+    let processes = moment.processes.filter { !calling || !$0.stack.isEmpty }
+    if output.json {
+      let printer = MomentJSON(attributes: try source.attributes)
+      for process in processes { printer.write(process, to: &out) }
+      for event in moment.latched { printer.write(latched: event, to: &out) }
+    } else {
+      for process in processes { MomentText.write(process, to: &out) }
+      for event in moment.latched {
+        MomentText.write("latched", event, to: &out)
+      }
+    }
+    out.flush()
+    if let process, processes.isEmpty {
+      Console.error("\(source.path): no process '\(process)' lives at that moment")
+    } else if !output.json {
+      let calls = processes.reduce(0) { $0 + $1.stack.count + $1.unlistedCallCount }
+      Console.note(
+        "\(Wording.count(processes.count, "process", plural: "processes")),"
+          + " \(Wording.count(calls, "open call"))")
+    }
+    if !moment.isComplete {
+      Console.note(
+        "incomplete: not everything is known that came before; there may be more processes and"
+          + " calls")
+    }
+    status.take(moment)
+    try status.finish()
+    if process != nil, processes.isEmpty { throw ExitCode(ExitStatus.notFound.rawValue) }
+  }
+}
+
+/// What is known of a process, for people.
+enum MomentText {
+  static func write(_ process: ProcessMoment, to out: inout Output) {
+    out.line(Wording.harmless(process.name))
+    if let spawn = process.spawn { write("began", spawn, to: &out) }
+    if let registration = process.registration { write("name", registration, to: &out) }
+    if let state = process.state { write("state", state, to: &out) }
+    for (depth, call) in process.stack.enumerated() { write("\(depth + 1)", call, to: &out) }
+    if process.unlistedCallCount > 0 {
+      out.line("  … and \(Wording.count(process.unlistedCallCount, "call")) within")
+    }
+  }
+
+  /// A line of an event with a word for what it is here.
+  static func write(_ title: String, _ event: Event, to out: inout Output) {
+    let time = TimestampText.rfc3339(event.timestamp?.nanoseconds ?? 0)
+    let parts = [
+      time, event.function.map(EventText.name) ?? event.kind ?? "",
+      EventText.data(event, byteCount: 4 * (terminalColumnCount() ?? 250)),
+    ]
+    let line =
+      "  \(title)\(String(repeating: " ", count: max(0, 7 - title.count))) "
+      + parts.filter { !$0.isEmpty }.map(Wording.harmless).joined(separator: "  ")
+    out.line(terminalColumnCount().map { String(line.prefix($0)) } ?? line)
+  }
+}
+
+/// What is known of a process, as a line of JSON.
+struct MomentJSON {
+  private let events: EventWriter
+
+  init(attributes: [AttributeDeclaration]) {
+    events = EventWriter(attributes: attributes, asStrings: true)
+  }
+
+  func write(_ process: ProcessMoment, to out: inout Output) {
+    out.json { writer in
+      writer.member("process", process.name)
+      member("spawn", process.spawn, &writer)
+      member("registration", process.registration, &writer)
+      member("state", process.state, &writer)
+      writer.name("stack")
+      writer.array { writer in
+        for call in process.stack { writer.raw(line(call)) }
+      }
+      writer.member("unlisted_calls", process.unlistedCallCount)
+    }
+  }
+
+  func write(latched event: Event, to out: inout Output) {
+    out.json { member("latched", event, &$0) }
+  }
+
+  private func member(_ name: String, _ event: Event?, _ writer: inout JSONWriter) {
+    guard let event else { return }
+    writer.name(name)
+    writer.raw(line(event))
+  }
+
+  private func line(_ event: Event) -> [UInt8] {
+    var bytes: [UInt8] = []
+    events.write(event, to: &bytes)
+    return bytes.dropLast()
+  }
+}
