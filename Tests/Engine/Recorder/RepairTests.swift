@@ -27,7 +27,7 @@ import Testing
     try second.append(random.events(50), to: &model)
     if isKilled {
       try FileManager.default.removeItem(atPath: path)
-      try copyFolder(live, to: path)
+      try copyLiveFolder(live, to: path)
     }
     try second.close()
     if isKilled { try FileManager.default.removeItem(atPath: live) }
