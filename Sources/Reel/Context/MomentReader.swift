@@ -27,7 +27,7 @@ struct MomentReader {
     let base = try base(&cost)
     if let base { lives.load(base.context) }
     let sources = QuerySources(
-      filter: try BlockFilter(query, schema: schema), snapshot: snapshot(after: base),
+      filter: try BlockFilter(query, schema: schema), snapshot: try snapshot(after: base),
       cache: cache, isDescending: false, after: nil)
     var generation = 0
     try sources.forEachCandidate { candidate, _ throws(ReelError) in
