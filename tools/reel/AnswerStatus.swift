@@ -14,6 +14,10 @@ struct AnswerStatus {
 
   mutating func take(_ completeness: Completeness, _ cost: QueryCost) {
     if explain { say(cost) }
+    take(completeness)
+  }
+
+  mutating func take(_ completeness: Completeness) {
     if completeness.droppedEventCount > 0 {
       let count = Wording.count(completeness.droppedEventCount, "event")
       Console.note("incomplete: the recorder had to drop \(count) in this time")

@@ -22,7 +22,7 @@ struct AtCommand: ParsableCommand {
   var recording: String
 
   @Argument(
-    parsing: .allUnrecognized, help: "The moment; events with this timestamp have happened.",
+    help: "The moment; events with this timestamp have happened. A negative one goes behind --.",
     transform: { $0 == "end" ? .max : try Arguments.time($0) })
   var time: Timestamp
 

@@ -54,7 +54,7 @@ struct TreeCommand: ParsableCommand {
       }
     }
     out.flush()
-    status.take(tree.completeness, QueryCost())
+    status.take(tree.completeness)
     if tree.completeness.isLimited {
       Console.note(
         "only the first \(Wording.count(limit, "event")); there are more: give a higher --limit")

@@ -320,6 +320,7 @@ extension BlockBuilder {
     hasControlRecords = false
     restart(&kind)
     restart(&process)
+    symbols.generation = kind.generation &+ process.generation
     restart(&peerProcess)
     restart(&function)
     restart(&correlationID)
@@ -341,7 +342,6 @@ extension BlockBuilder {
       || column.symbolByteCount > Self.maximumSymbolByteCount
     {
       column = TextColumnBuilder(seed: seed, generation: column.generation + 1)
-      symbols.generation += 1
     } else {
       column.startBlock()
     }

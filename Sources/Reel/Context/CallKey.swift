@@ -5,6 +5,8 @@ struct CallKey: Hashable, Sendable {
   /// Of the call's id, 0 when there is none.
   private var callID: UInt64 = 0
 
+  private init() {}
+
   private static let seed: UInt64 = 0x5245_454C
 
   /// The key of the call that an event with this record enters or leaves.
@@ -35,24 +37,20 @@ struct CallKey: Hashable, Sendable {
 extension CallKey {
   /// The key of the call that `event` enters or leaves.
   init(_ event: Event) {
-    self.init(function: event.function, callID: event.callID)
-  }
-
-  private init(function: Function?, callID: String?) {
     var short = Event()
-    short.function = function
-    short.callID = callID
+    short.function = event.function
+    short.callID = event.callID
     let rules = RecordRules(maximumPayloadByteCount: 0, attributes: AttributeSchema())
     // An event that was recorded is within the limits.
-    let byteCount = (try? short.measure(rules)) ?? 0
-    guard byteCount > 0 else { return self = CallKey() }
+    let byteCount = (try? short.measure(rules)) ?? Record.headerByteCount
     let region = Region(byteCount: byteCount)
     var writer = RecordWriter(region: region, start: 0, byteCount: byteCount, timestamp: 0)
-    short.write(to: &writer, rules: rules)
+    if byteCount > Record.headerByteCount { short.write(to: &writer, rules: rules) }
     let bytes = region.bytes(0..<byteCount)
-    guard let record = try? RecordView(bytes) else { return self = CallKey() }
+    guard let record = try? RecordView(bytes) else {
+      self.init()
+      return
+    }
     self.init(record)
   }
-
-  private init() {}
 }

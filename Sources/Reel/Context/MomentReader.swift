@@ -27,7 +27,7 @@ struct MomentReader {
     let base = try base(&cost)
     if let base { lives.load(base.context) }
     let sources = QuerySources(
-      filter: try BlockFilter(query, schema: schema), snapshot: snapshot(after: base),
+      filter: try BlockFilter(query, schema: schema), snapshot: try snapshot(after: base),
       cache: cache, isDescending: false, after: nil)
     var generation = 0
     try sources.forEachCandidate { candidate, _ throws(ReelError) in
@@ -44,6 +44,8 @@ struct MomentReader {
       try take(block, rows, generation, into: &lives)
     }
     cost.add(sources.cost)
+    // Of one process only its own events were looked at: a later run may have begun without it.
+    if process != nil, try hasBegun(runAfter: lives.runID, &cost) { lives.forget() }
     let damages = snapshot.damages + sources.takeDamages()
     return Moment(
       time: time, processes: try processes(lives), latched: try latched(lives),
@@ -136,6 +138,30 @@ struct MomentReader {
   private func isComplete(_ base: Base?) -> Bool {
     if let base { return !base.context.header.isOverfull || process != nil }
     return snapshot.control.dropped.below <= 1 && snapshot.missing.isEmpty
+  }
+
+  /// Whether a run after the one with `runID` has events that had happened.
+  private func hasBegun(runAfter runID: UInt64, _ cost: inout QueryCost) throws(ReelError) -> Bool {
+    let runs = snapshot.control.runs
+    let next = runs.firstIndex { $0.id == runID }.map { $0 + 1 } ?? 0
+    guard next < runs.count else { return false }
+    let first = runs[next].firstSequence.rawValue
+    func isLater(_ stretch: TimeOrder.Stretch) -> Bool {
+      stretch.first >= first && stretch.first < below && stretch.minimum <= time.nanoseconds
+        && !snapshot.control.removesAll(of: stretch)
+    }
+    for segment in snapshot.segments
+    where segment.summary.nextSequence > first
+      && segment.summary.minimumTimestamp <= time.nanoseconds
+    {
+      let directory = try damageAsNothing { () throws(ReelError) in
+        try segment.directory(cache, cost: &cost)
+      }
+      let blocks = directory?.blocks ?? []
+      // A block is of one run.
+      if blocks.contains(where: { $0.eventCount > 0 && isLater($0.stretch) }) { return true }
+    }
+    return snapshot.buffered.contains { $0.header.eventCount > 0 && isLater($0.header.stretch) }
   }
 
   // MARK: Events

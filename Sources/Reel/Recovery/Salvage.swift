@@ -123,7 +123,7 @@ struct Salvage {
     for (offset, record) in [.runStart(run), ending].enumerated() {
       let bytes = record.record(timestamp: wall)
       guard let view = try? RecordView(bytes.rawSpan) else { continue }
-      appender.take(view, sequence: first + UInt64(offset), runID: id)
+      _ = appender.take(view, sequence: first + UInt64(offset), runID: id)
     }
     try appender.writeBlock()
   }

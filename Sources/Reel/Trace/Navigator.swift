@@ -217,7 +217,8 @@ extension Recording {
   /// The entry of the innermost call around `event`; around an entry or exit, that of its caller.
   func call(around event: Event) throws(ReelError) -> Event? {
     guard let stack = try stack(before: event) else { return nil }
-    if try event.kind.map({ try roles[$0] }) == .exit {
+    let roles = try roles
+    if event.kind.map({ roles[$0] }) == .exit {
       let key = CallKey(event)
       guard let place = stack.lastIndex(where: { key.ends(CallKey($0)) }) else { return nil }
       return place > 0 ? stack[place - 1] : nil
