@@ -6,6 +6,12 @@ struct MomentReader {
   private let snapshot: Snapshot
   private let cache: ReadCache
   private let below: UInt64
+  /// What could not be read beside the blocks that were looked through.
+  private let met = Damages()
+
+  private final class Damages {
+    var all: [Corruption] = []
+  }
 
   /// - Parameters:
   ///   - process: The one asked about; nothing for all.
@@ -46,9 +52,10 @@ struct MomentReader {
     cost.add(sources.cost)
     // Of one process only its own events were looked at: a later run may have begun without it.
     if process != nil, try hasBegun(runAfter: lives.runID, &cost) { lives.forget() }
-    let damages = snapshot.damages + sources.takeDamages()
+    let found = (processes: try processes(lives), latched: try latched(lives))
+    let damages = snapshot.damages + sources.takeDamages() + met.all
     return Moment(
-      time: time, processes: try processes(lives), latched: try latched(lives),
+      time: time, processes: found.processes, latched: found.latched,
       isComplete: isComplete(base) && !lives.isOverfull && damages.isEmpty, damages: damages,
       cost: cost)
   }
@@ -104,14 +111,13 @@ struct MomentReader {
     let file = try cache.file(segment)
     let (frame, _) = try file.frame(at: place.offset, limit: place.byteCount)
     cost.bytesRead += place.byteCount
-    guard frame.type == .context, let context = try? Context(decoding: frame.content.rawSpan),
+    guard frame.type == .context,
+      let header = try? ContextHeader(decoding: frame.content.rawSpan),
       // It is of this place, and of kinds that mean the same.
-      directory?.blocks.first(where: { $0.offset >= place.end })?.firstSequence
-        == context.header.firstSequence,
-      context.header.roles == snapshot.control.roles.fingerprint,
-      context.header.firstSequence <= below
+      directory?.blocks.first(from: place.end)?.firstSequence == header.firstSequence,
+      header.roles == snapshot.control.roles.fingerprint, header.firstSequence <= below
     else { return nil }
-    return context
+    return try? Context(decoding: frame.content.rawSpan)
   }
 
   private func isEnough(_ context: Context) -> Bool {
@@ -136,7 +142,11 @@ struct MomentReader {
   }
 
   private func isComplete(_ base: Base?) -> Bool {
-    if let base { return !base.context.header.isOverfull || process != nil }
+    if let base {
+      let first = base.context.header.firstSequence
+      return (!base.context.header.isOverfull || process != nil)
+        && !snapshot.missing.contains { $0.upperBound >= first }
+    }
     return snapshot.control.dropped.below <= 1 && snapshot.missing.isEmpty
   }
 
@@ -188,6 +198,9 @@ struct MomentReader {
       let symbol = process == 0 ? RecordSymbols.absent : UInt32(process)
       if hasRole[Int(kind)] {
         guard let bytes = try rendered.next(), let record = try? RecordView(bytes.rawSpan) else {
+          if let damage = rendered.page.damage, !met.all.contains(damage) {
+            met.all.append(damage)
+          }
           continue
         }
         lives.take(
@@ -278,7 +291,12 @@ struct MomentReader {
     if isRemoved { return nil }
     var event = Event(record, sequence: sequence, runID: runID, schema: schema)
     if lacksPayload {
-      event.payload = try IDLookup(snapshot: snapshot, cache: cache).find(sequence)?.payload
+      do throws(ReelError) {
+        event.payload = try IDLookup(snapshot: snapshot, cache: cache).find(sequence)?.payload
+      } catch {
+        guard case .corrupted(let damage) = error else { throw error }
+        met.all.append(damage)
+      }
     }
     return event
   }

@@ -218,10 +218,13 @@ final class SnapshotReader {
       foreignSegments + unreadableBuffers.sorted { $0.key < $1.key }.map(\.value)
       + (tail?.damage.map { [$0] } ?? [])
     if lacksEnd {
+      // It would come behind the newest segment's last block; of documents alone nothing is told.
+      let newest = draft.segments.last
+      let end = newest?.byteCount ?? 0
       draft.otherDamages.append(
         Corruption(
-          path: folder.path, bytes: 0..<0,
-          reason: "the last run has no end, and no buffer is there that would have it"))
+          path: folder.path + "/" + (newest?.name ?? FileName.documents), bytes: end..<end,
+          reason: RecoveryReport.lostEndReason))
     }
     draft.firstBufferedSequence = next
     defer {

@@ -259,6 +259,7 @@ struct Salvage {
     var walk = BufferWalk(file: file, header: reader.header)
     try walk.walk(from: reader.offset, sequence: progress?.nextSequence ?? expected)
     for damage in walk.damages { note(damage, tell) }
+    try noteEnd(of: reader, progress, hasDamage: !walk.damages.isEmpty, tell)
     for frame in walk.frames + walk.strayFrames where frame.damage == nil {
       let hasAttributes = read(
         try walk.bytes(of: frame), frame.firstSequenceNumber.rawValue, reader.header.runID)
@@ -266,6 +267,23 @@ struct Salvage {
         noteLostAttributes(file.path, frame.bytes, tell)
       }
     }
+  }
+
+  /// Tells of frames that a buffer's header knows of and that are not there: at least the next number
+  /// was given, and how many more nobody can tell.
+  private mutating func noteEnd(
+    of reader: BufferReader, _ progress: BufferProgress?, hasDamage: Bool,
+    _ tell: (Corruption) -> Void
+  ) throws(ReelError) {
+    var reader = reader
+    _ = try reader.read { _, _ in }
+    guard let shortfall = reader.shortfall else { return }
+    end = max(end, max(reader.nextSequence, progress?.nextSequence ?? 1) + 1)
+    guard !hasDamage else { return }
+    note(
+      Corruption(
+        path: reader.file.path, bytes: shortfall,
+        reason: "the buffer's frames end before its header says"), tell)
   }
 
   /// - Returns: Whether a record has attributes.

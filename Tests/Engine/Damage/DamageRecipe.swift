@@ -13,6 +13,8 @@ struct DamageRecipe {
   let stale: FolderImage
   let blocks: [Block]
   let frames: [Block]
+  /// What the program was at the end.
+  let moment: Moment
   /// The versions of the document `plan`, the first being 1.
   static let documents = (1...2).map { version in
     Array("version \(version) of the plan, with some bytes more".utf8)
@@ -35,6 +37,8 @@ struct DamageRecipe {
     configuration.segmentByteCount = 5 << 10
     configuration.syncInterval = .zero
     configuration.clock = ManualClock()
+    // Contexts ahead of most blocks.
+    (configuration.contextRecordInterval, configuration.contextByteRatio) = (12, 0)
     configuration.attributes = [
       AttributeDeclaration(name: "tenant", type: .text),
       AttributeDeclaration(name: "size", type: .integer, isIndexed: false),
@@ -77,6 +81,8 @@ struct DamageRecipe {
     let kept = Set(model.events.compactMap(\.sequenceNumber))
     removed = all.filter { !kept.contains($0.sequenceNumber ?? SequenceNumber(rawValue: 0)) }
     (blocks, frames) = try Self.places(image)
+    moment = try Recording(folder: MemoryFolder(image)).moment()
+    try #require(moment.isComplete && moment.processes.contains { !$0.stack.isEmpty })
   }
 
   private static func event(
@@ -85,7 +91,7 @@ struct DamageRecipe {
     var event = Event(
       id: number % 3 == 0 ? nil : EventID("event-\(seed)-\(number)"),
       timestamp: Timestamp(nanoseconds: Int64(number * 7 % 50) * 1_000),
-      kind: number % 2 == 0 ? "call" : "return", process: "<0.\(number % 7).0>",
+      kind: number % 2 == 0 ? "call" : "return_from", process: "<0.\(number % 7).0>",
       correlationID: "req-\(number / 10)",
       payload: Payload("payload \(number * 7919 % 1000) of \(seed)"))
     if let payloads { event.payload = Payload(payloads(number)) }
