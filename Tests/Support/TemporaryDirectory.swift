@@ -60,10 +60,19 @@ struct TemporaryDirectory {
 }
 
 /// Copies a folder file by file, as somebody would who knows nothing of recordings.
-func copyFolder(_ source: String, to destination: String) throws {
+///
+/// Of one that is written to, blocks may go from the buffer into a segment between the copies of
+/// the two. With the buffers first nothing can be missing that was acknowledged before.
+func copyFolder(
+  _ source: String, to destination: String, buffersFirst: Bool = false
+) throws {
   try FileManager.default.createDirectory(
     atPath: destination, withIntermediateDirectories: true)
-  for name in try FileManager.default.contentsOfDirectory(atPath: source).sorted() {
+  var names = try FileManager.default.contentsOfDirectory(atPath: source).sorted()
+  if buffersFirst {
+    names = names.filter { $0.hasSuffix(".buffer") } + names.filter { !$0.hasSuffix(".buffer") }
+  }
+  for name in names {
     // A file may be dropped between listing and copying.
     try? FileManager.default.copyItem(
       atPath: source + "/" + name, toPath: destination + "/" + name)

@@ -218,9 +218,10 @@ final class SnapshotReader {
       foreignSegments + unreadableBuffers.sorted { $0.key < $1.key }.map(\.value)
       + (tail?.damage.map { [$0] } ?? [])
     if lacksEnd {
+      let newest = files.segments.last.map { "/" + FileName.segment(firstSequence: $0) } ?? ""
       draft.otherDamages.append(
         Corruption(
-          path: folder.path, bytes: 0..<0,
+          path: folder.path + newest, bytes: 0..<0,
           reason: "the last run has no end, and no buffer is there that would have it"))
     }
     draft.firstBufferedSequence = next

@@ -14,7 +14,8 @@ extension Opening {
       ? files.hasDocuments : appender.control.runs.last?.end == .open
     guard files.buffers.isEmpty, isOpen else { return }
     let lost = appender.nextSequence
-    note(lost...lost, "the last run has no end, and no buffer is there that would have it")
+    let newest = files.segments.last.map { "/" + FileName.segment(firstSequence: $0) } ?? ""
+    note(lost...lost, in: folder.path + newest, "the last run has no end, and no buffer is there that would have it")
     try appender.lose(to: lost + 1)
   }
 
@@ -31,18 +32,20 @@ extension Opening {
     // Those of a segment that cannot be read have been told with it.
     let unreadable = appender.stretches.filter(\.isEmpty).map(\.lowerBound)
     for hole in holes where !unreadable.contains(where: hole.contains) {
-      note(hole, "no file holds these sequence numbers")
+      note(hole, in: folder.path, "no file holds these sequence numbers")
     }
     if !holes.isEmpty { try appender.lose(holes) }
   }
 
-  private mutating func note(_ sequences: ClosedRange<UInt64>, _ reason: String) {
+  private mutating func note(
+    _ sequences: ClosedRange<UInt64>, in path: String, _ reason: String
+  ) {
     let isTold = report.damages.contains {
       $0.sequenceNumbers.map { $0.overlaps(sequences) } ?? false
     }
     if isTold { return }
     report.damages.append(
-      Corruption(path: folder.path, bytes: 0..<0, sequenceNumbers: sequences, reason: reason))
+      Corruption(path: path, bytes: 0..<0, sequenceNumbers: sequences, reason: reason))
   }
 
   /// Unlinks segments that the log says are gone, where the run before did not come to it.
