@@ -111,7 +111,8 @@ struct Salvage {
   /// Notes the repair as a run of its own: when the last one has no end, the new recording would
   /// seem to lack what came then.
   private mutating func noteRun() throws(ReelError) {
-    let wall = clock.wall()
+    let wall = SystemClock().wall()
+    clock.set(wall: wall)
     let first = max(expected, end)
     let milliseconds = UInt64(max(wall, 0) / 1_000_000) & 0xFFFF_FFFF_FFFF
     let id = milliseconds << 16 | clock.random() & 0xFFFF

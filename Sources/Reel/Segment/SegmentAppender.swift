@@ -38,7 +38,7 @@ struct SegmentAppender {
 
   private enum Unwritten {
     /// The compressor has it.
-    case compressing(SegmentContext?)
+    case compressing(SegmentContext?, rawByteCount: Int)
     /// It is written, or waits for room on the disk.
     case encoded(SegmentWriter.EncodedBlock)
   }
@@ -213,7 +213,7 @@ struct SegmentAppender {
     limitBlock()
     if let compressor {
       compressor.begin(columns)
-      unwritten.append(.compressing(context))
+      unwritten.append(.compressing(context, rawByteCount: columns.header.rawByteCount))
     } else if let writer {
       let block = CompressedBlock(columns, state: state)
       unwritten.append(.encoded(writer.encode(block, context: context)))
@@ -244,7 +244,7 @@ struct SegmentAppender {
   /// Writes the first block that is not written, once it is compressed.
   /// - Returns: Whether there was one, compressed or worth waiting for.
   private mutating func writeFirst(isWaiting: Bool) throws(ReelError) -> Bool {
-    if case .compressing(let context)? = unwritten.first, let compressor, let writer {
+    if case .compressing(let context, _)? = unwritten.first, let compressor, let writer {
       guard let block = compressor.take(isWaiting: isWaiting) else { return false }
       unwritten[0] = .encoded(writer.encode(block, context: context))
     }
@@ -264,9 +264,17 @@ struct SegmentAppender {
   }
 
   private func isFull(_ writer: SegmentWriter) -> Bool {
-    writer.end >= configuration.effectiveSegmentByteCount
+    writer.end + compressingByteCount(writer) >= configuration.effectiveSegmentByteCount
       || segmentEventCount >= configuration.effectiveSegmentEventCount
       || isOld(writer)
+  }
+
+  /// About the bytes that the blocks will take which are being compressed: as the others did.
+  private func compressingByteCount(_ writer: SegmentWriter) -> Int {
+    var raw = 0
+    for case .compressing(_, let byteCount) in unwritten { raw += byteCount }
+    guard raw > 0, writer.summary.rawByteCount > 0 else { return raw / 2 }
+    return Int(Double(raw) * Double(writer.end) / Double(writer.summary.rawByteCount))
   }
 
   /// Retention by age drops whole segments, so none may span more than an eighth of it.
