@@ -15,7 +15,9 @@ extension Opening {
     guard files.buffers.isEmpty, isOpen else { return }
     let lost = appender.nextSequence
     let newest = files.segments.last.map { "/" + FileName.segment(firstSequence: $0) } ?? ""
-    note(lost...lost, in: folder.path + newest, "the last run has no end, and no buffer is there that would have it")
+    note(
+      lost...lost, in: folder.path + newest,
+      "the last run has no end, and no buffer is there that would have it")
     try appender.lose(to: lost + 1)
   }
 
