@@ -5,7 +5,7 @@ import Reel
 struct AtCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "at",
-    abstract: "Shows what the program was at a moment: its processes, their states and open calls.",
+    abstract: "Shows the processes at a moment, their states and open calls.",
     discussion: """
       Examples:
         reel at trace/ 2026-11-21T03:22:00.5Z
@@ -14,8 +14,8 @@ struct AtCommand: ParsableCommand {
 
       The moment is nanoseconds since 1970, ISO 8601, or `end` for the last event. What kinds of \
       events mean (entry and exit of calls, spawn, state, …) is part of the recording: see \
-      `reel record --help`, --role. With --json a line for each process, its events in the fields that \
-      `reel record` reads.
+      `reel record --help`, --role. With --json a line for each process, its events in the fields \
+      that `reel record` reads.
       """)
 
   @Argument(help: "The folder of a recording, or a segment file.")

@@ -16,7 +16,7 @@ struct ContextWriter {
   private let recordInterval: Int
   private let byteRatio: Int
 
-  /// - Parameter maximumTimestamp: Of the events before the first that will be taken.
+  /// Knows nothing yet but the greatest timestamp of the events before the first to be taken.
   init(
     roles: KindRoles, maximumTimestamp: Int64, configuration: RecorderConfiguration
   ) {

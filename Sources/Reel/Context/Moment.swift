@@ -40,7 +40,10 @@ public struct ProcessMoment: Hashable, Sendable {
 extension Recording {
   /// What the program was at `time`: its processes, their states and their open calls.
   ///
-  /// - Parameter process: The one asked about; nothing for all.
+  /// - Parameters:
+  ///   - time: The moment.
+  ///   - process: The one asked about; nothing for all.
+  /// - Returns: What is known; without processes where none lived.
   /// - Throws: ``ReelError/io(_:)``, ``ReelError/closed``. Damage is told in ``Moment/damages``.
   /// - Complexity: Contexts lie in the recording every 16,384 events or 32 times their own bytes:
   ///   the newest before the moment is read and what follows up to it. Events that came in too late

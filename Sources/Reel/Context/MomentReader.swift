@@ -13,9 +13,8 @@ struct MomentReader {
     var all: [Corruption] = []
   }
 
-  /// - Parameters:
-  ///   - process: The one asked about; nothing for all.
-  ///   - below: Only events with lesser sequence numbers have happened.
+  /// Prepares the question: of the one process, or of all, and of events with sequence numbers
+  /// less than `below`.
   init(
     at time: Timestamp, of process: String?, snapshot: Snapshot, cache: ReadCache,
     below: UInt64 = .max

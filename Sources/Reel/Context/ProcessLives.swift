@@ -71,8 +71,7 @@ struct ProcessLives {
   static let payloadByteCount = 256
   private static let maximumNameCount = 1 << 17
   private static let unknownRole: UInt8 = .max
-  /// - Parameters:
-  ///   - maximumTimestamp: Of the events before the first that will be taken.
+  /// Knows nothing yet but the greatest timestamp of the events before the first to be taken.
   init(roles: KindRoles, maximumTimestamp: Int64 = .min) {
     self.roles = roles
     names = SymbolTable(seed: seed)
@@ -100,10 +99,8 @@ struct ProcessLives {
 
   /// Takes the next record in order of arrival.
   ///
-  /// - Parameters:
-  ///   - kind: A number for its kind, the same for the same kind while `generation` is the same,
-  ///     counted from 0; ``RecordSymbols/absent`` when it has none.
-  ///   - process: The same for its process.
+  /// Its kind and process have numbers, the same for the same text while `generation` is the same,
+  /// counted from 0; ``RecordSymbols/absent`` where it has none.
   @inline(__always)
   mutating func take(
     _ record: borrowing RecordView, sequence: UInt64, runID: UInt64, kind: UInt32,

@@ -351,7 +351,7 @@ struct Opening {
     }
     let covered = parts.reduce(0) { max($0, $1.blocks.upperBound) }
     return SegmentWriter(
-      segment: segment, 
+      segment: segment,
       directory: Directory(
         blocks: scan.blocks, indexes: parts,
         contexts: scan.contexts.filter { $0.end <= scan.end }),
