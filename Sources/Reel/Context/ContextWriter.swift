@@ -48,12 +48,14 @@ struct ContextWriter {
 
   /// The context ahead of a block that begins with `record`; nothing while none is due.
   mutating func next(
-    ahead record: borrowing RecordView, sequence: UInt64, isSegmentStart: Bool, state: LZ4.State
+    ahead record: borrowing RecordView, sequence: UInt64, runID: UInt64, isSegmentStart: Bool,
+    state: LZ4.State
   ) -> SegmentContext? {
     let isDue =
       recordCount >= recordInterval && byteCount >= byteRatio * lives.byteCount
     guard isSegmentStart || isDue else { return nil }
     // Before its first record a run has no processes.
+    lives.enter(runID: runID)
     if record.type == ControlRecord.runStartType { lives.anchor() }
     guard lives.isAnchored else { return nil }
     recordCount = 0

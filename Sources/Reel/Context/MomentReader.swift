@@ -310,6 +310,7 @@ extension SnapshotDraft {
     control = snapshot.control
     recording = snapshot.recording
     bufferByteCount = snapshot.bufferByteCount
+    bufferName = snapshot.bufferName
     missing = snapshot.missing
   }
 }

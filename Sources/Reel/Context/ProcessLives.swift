@@ -172,10 +172,14 @@ struct ProcessLives {
       roleOfKind.removeAll(keepingCapacity: true)
       placeOfProcess.removeAll(keepingCapacity: true)
     }
-    if runID != self.runID {
-      forget()
-      self.runID = runID
-    }
+    enter(runID: runID)
+  }
+
+  /// What comes next is of the run with this id: of another one nothing is known.
+  mutating func enter(runID: UInt64) {
+    guard runID != self.runID else { return }
+    forget()
+    self.runID = runID
   }
 
   /// Takes it that the process with this name and number has done something.

@@ -158,8 +158,8 @@ final class SnapshotReader {
   private var lacksEnd: Bool {
     guard files.buffers.isEmpty else { return false }
     // Documents are stored by runs.
-    return files.segments.isEmpty
-      ? files.hasDocuments : segmentControl.runs.last?.end == .open
+    guard !files.segments.isEmpty else { return files.hasDocuments }
+    return segmentControl.runs.last?.end == .open || draft.segments.last?.isEmpty == true
   }
 
   /// Opens the newest buffer that can be read.
@@ -239,6 +239,7 @@ final class SnapshotReader {
     }
     draft.buffered = tail.blocks(from: next)
     draft.bufferByteCount = tail.byteCount
+    draft.bufferName = tail.name
     draft.recording = draft.recording ?? tail.recording
     let first = draft.buffered.first?.header.firstSequence ?? released
     if first > end { draft.missing.append(end...(first - 1)) }

@@ -9,9 +9,11 @@ extension Opening {
   mutating func noteLostEnd(
     _ files: RecordingFiles, _ appender: inout SegmentAppender
   ) throws(ReelError) {
+    // A segment is made when its first record is there.
+    let isEmpty = appender.active.byteCount > 0 && appender.stretches.last?.isEmpty == true
     let isOpen =
       files.segments.isEmpty
-      ? files.hasDocuments : appender.control.runs.last?.end == .open
+      ? files.hasDocuments : isEmpty || appender.control.runs.last?.end == .open
     guard files.buffers.isEmpty, isOpen else { return }
     let lost = appender.nextSequence
     var path = folder.path + "/" + FileName.documents

@@ -142,7 +142,13 @@ struct Salvage {
   ) throws(ReelError) {
     if sequence != expected || self.runID != runID { try advance(to: sequence) }
     self.runID = runID
-    let isBlockFull = appender.take(record, sequence: sequence, runID: runID)
+    let isBlockFull: Bool
+    if let bytes = withoutLostAttributes(record), let rest = try? RecordView(bytes.rawSpan) {
+      report.hasLostAttributes = true
+      isBlockFull = appender.take(rest, sequence: sequence, runID: runID)
+    } else {
+      isBlockFull = appender.take(record, sequence: sequence, runID: runID)
+    }
     expected = sequence + 1
     if isBlockFull { try appender.writeBlock() }
   }
@@ -157,6 +163,37 @@ struct Salvage {
       guard let record = try? RecordView(bytes.rawSpan) else { continue }
       try append(record, sequence: next.sequence, runID: next.runID)
     }
+  }
+
+  /// A record without values of attributes whose declarations are lost: nobody could read them, and
+  /// later declarations would take them for others. Nothing where it has none.
+  private func withoutLostAttributes(_ record: borrowing RecordView) -> [UInt8]? {
+    guard Self.attributeCount(record) > attributes.declarations.count else { return nil }
+    var entries: [UInt8] = []
+    var count: UInt64 = 0
+    AttributeSchema.forEachEntry(record.attributes) { index, value in
+      guard index < attributes.declarations.count else { return }
+      count += 1
+      entries.append(UInt8(index))
+      entries.append(lengthPrefixed: value)
+    }
+    var section: [UInt8] = []
+    if count > 0 { section.append(varint: count) }
+    section += entries
+    let payloadStart = record.byteCount - record.payload.byteCount
+    var bytes = record.bytes.extracting(0..<(payloadStart - record.attributes.byteCount)).copied()
+    bytes += section
+    bytes.append(record.payload)
+    bytes.overwrite(UInt32(bytes.count), at: 0)
+    bytes.overwrite(UInt32(section.count), at: 28)
+    return bytes
+  }
+
+  /// How many attributes must be declared for a record to be understood.
+  private static func attributeCount(_ record: borrowing RecordView) -> Int {
+    var count = 0
+    AttributeSchema.forEachEntry(record.attributes) { index, _ in count = index + 1 }
+    return count
   }
 
   private mutating func noteLostAttributes(
@@ -262,9 +299,9 @@ struct Salvage {
     for damage in walk.damages { note(damage, tell) }
     try noteEnd(of: reader, progress, hasDamage: !walk.damages.isEmpty, tell)
     for frame in walk.frames + walk.strayFrames where frame.damage == nil {
-      let hasAttributes = read(
+      let attributeCount = read(
         try walk.bytes(of: frame), frame.firstSequenceNumber.rawValue, reader.header.runID)
-      if hasAttributes && attributes.declarations.isEmpty {
+      if attributeCount > attributes.declarations.count {
         noteLostAttributes(file.path, frame.bytes, tell)
       }
     }
@@ -287,19 +324,19 @@ struct Salvage {
         reason: "the buffer's frames end before its header says"), tell)
   }
 
-  /// - Returns: Whether a record has attributes.
-  private mutating func read(_ frame: [UInt8], _ first: UInt64, _ runID: UInt64) -> Bool {
-    var hasAttributes = false
+  /// - Returns: How many attributes must be declared for its records to be understood.
+  private mutating func read(_ frame: [UInt8], _ first: UInt64, _ runID: UInt64) -> Int {
+    var attributeCount = 0
     var rest = frame.rawSpan.extracting(BufferFrame.headerByteCount..<frame.count)
     var sequence = first
     while rest.byteCount > 0, let record = try? RecordView(rest) {
       let byteCount = record.byteCount
-      hasAttributes = hasAttributes || record.attributes.byteCount > 0
+      attributeCount = max(attributeCount, Self.attributeCount(record))
       buffered.append((sequence, runID, record.bytes.copied()))
       rest = rest.extracting(byteCount..<rest.byteCount)
       sequence += 1
     }
-    return hasAttributes
+    return attributeCount
   }
 
   // MARK: Documents

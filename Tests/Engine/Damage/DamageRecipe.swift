@@ -34,7 +34,8 @@ struct DamageRecipe {
     configuration.bufferByteCount = 12 << 10
     configuration.blockByteCount = 1 << 10
     configuration.payloadFrameByteCount = 512
-    configuration.segmentByteCount = 5 << 10
+    // The second run begins in the first one's segment, which so tells that there was one.
+    configuration.segmentByteCount = 4 << 10
     configuration.syncInterval = .zero
     configuration.clock = ManualClock()
     // Contexts ahead of most blocks.
