@@ -74,7 +74,8 @@ struct Context {
   init(decoding content: RawSpan) throws(ByteReader.Malformed) {
     header = try ContextHeader(decoding: content)
     let raw = try CompressedContent.decode(
-      content.extracting(ContextHeader.byteCount..<content.byteCount), limit: Self.maximumByteCount)
+      content.extracting(ContextHeader.byteCount..<content.byteCount),
+      limit: Self.maximumByteCount)
     var reader = ByteReader(raw.rawSpan)
     for _ in 0..<(try reader.count("the number of latched kinds", limit: reader.remaining)) {
       let item = try Self.item(&reader)

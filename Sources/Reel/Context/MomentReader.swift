@@ -124,14 +124,16 @@ struct MomentReader {
     return context.lives.contains { $0.name.elementsEqual(process.utf8) }
   }
 
-  /// The snapshot without what a context stands for.
+  /// The snapshot without what a context stands for, and with what cuts have removed.
   private func snapshot(after base: Base?) throws(ReelError) -> Snapshot {
-    guard let base else { return snapshot }
+    var draft = SnapshotDraft(snapshot)
+    // What a cut has removed has happened all the same, and contexts count it: it only is not shown.
+    draft.control.cuts = []
+    guard let base else { return Snapshot(draft) }
     var cost = QueryCost()
     let first = snapshot.segments[base.segment]
     let directory = try first.directory(cache, cost: &cost)
     let rest = Directory(blocks: directory.blocks.filter { $0.offset >= base.place.end })
-    var draft = SnapshotDraft(snapshot)
     draft.segments = Array(snapshot.segments[base.segment...])
     draft.segments[0] = ReadableSegment(
       name: first.name, summary: first.summary, byteCount: first.byteCount,
@@ -157,7 +159,6 @@ struct MomentReader {
     let first = runs[next].firstSequence.rawValue
     func isLater(_ stretch: TimeOrder.Stretch) -> Bool {
       stretch.first >= first && stretch.first < below && stretch.minimum <= time.nanoseconds
-        && !snapshot.control.removesAll(of: stretch)
     }
     for segment in snapshot.segments
     where segment.summary.nextSequence > first

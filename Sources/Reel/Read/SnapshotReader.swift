@@ -73,15 +73,20 @@ final class SnapshotReader {
   }
 
   private func refreshFromFiles() throws(ReelError) {
+    var gone: IOFailure?
     for attempt in 0..<Self.maximumAttempts {
       do {
+        gone = nil
         let isLast = attempt + 1 == Self.maximumAttempts
         if try refreshOnce(acceptsGap: attempt >= Self.patience, isLastAttempt: isLast) { return }
       } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
         // A file went while we looked: list again.
+        gone = failure
       }
       listed = nil
     }
+    // A file that is listed each time and never there was not dropped.
+    if let gone { throw .io(gone) }
   }
 
   private func refreshOnce(

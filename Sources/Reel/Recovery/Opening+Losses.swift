@@ -2,7 +2,8 @@
 ///
 /// Each loss is noted in the log, so that it is told for good and is no news the next time.
 extension Opening {
-  /// Tells that a recording ends before its last run does, though no buffer has the rest.
+  /// Tells that a recording ends before its last run does, though no buffer that could be read has
+  /// the rest.
   ///
   /// A clean close leaves the run's end in the newest segment before the buffer goes; a copy that
   /// lacks the one or the other does not. At least the number of that record is lost.
@@ -14,7 +15,7 @@ extension Opening {
     let isOpen =
       files.segments.isEmpty
       ? files.hasDocuments : isEmpty || appender.control.runs.last?.end == .open
-    guard files.buffers.isEmpty, isOpen else { return }
+    guard emptied.isEmpty, damagedBuffers.isEmpty, isOpen else { return }
     let lost = appender.nextSequence
     var path = folder.path + "/" + FileName.documents
     var end = 0

@@ -16,6 +16,8 @@ struct Salvage {
   /// The records of all buffers, and how many of them have been passed.
   private var buffered: [(sequence: UInt64, runID: UInt64, bytes: [UInt8])] = []
   private var nextBuffered = 0
+  /// Whether a buffer of this recording could be read.
+  private var hasBuffer = false
   private var runID: UInt64?
   /// The number that the next record should have: at first, the one that retention left.
   private var expected: UInt64
@@ -76,6 +78,7 @@ struct Salvage {
     for segment in segments { try save(segment, tell) }
     try takeBuffered(below: .max)
     try appender.writeBlock()
+    try noteLostEnd(tell)
     if expected < end { report.lostSequenceNumbers.append(expected...(end - 1)) }
     if appender.control.runs.last?.end == .open { try noteRun() }
     try appender.seal()
@@ -165,8 +168,9 @@ struct Salvage {
     }
   }
 
-  /// A record without values of attributes whose declarations are lost: nobody could read them, and
-  /// later declarations would take them for others. Nothing where it has none.
+  /// A record without values of attributes whose declarations are lost; nothing where it has none.
+  ///
+  /// Nobody could read them, and later declarations would take them for others.
   private func withoutLostAttributes(_ record: borrowing RecordView) -> [UInt8]? {
     guard Self.attributeCount(record) > attributes.declarations.count else { return nil }
     var entries: [UInt8] = []
@@ -291,6 +295,7 @@ struct Salvage {
           path: file.path, bytes: 0..<BufferHeader.fixedByteCount,
           reason: "the buffer belongs to another recording"), tell)
     }
+    hasBuffer = true
     let progress = try reader.progress()
     end = max(end, sequence + 1, progress?.nextSequence ?? 1)
     clock.set(wall: max(clock.wall(), reader.header.created))
@@ -322,6 +327,18 @@ struct Salvage {
       Corruption(
         path: reader.file.path, bytes: shortfall,
         reason: "the buffer's frames end before its header says"), tell)
+  }
+
+  /// Tells that the last run has no end where no buffer that could be read would have it.
+  private mutating func noteLostEnd(_ tell: (Corruption) -> Void) throws(ReelError) {
+    guard !hasBuffer, appender.control.runs.last?.end == .open, let last = segments.last else {
+      return
+    }
+    end = max(end, expected + 1)
+    note(
+      Corruption(
+        path: last.file.path, bytes: last.byteCount..<last.byteCount,
+        reason: RecoveryReport.lostEndReason), tell)
   }
 
   /// - Returns: How many attributes must be declared for its records to be understood.

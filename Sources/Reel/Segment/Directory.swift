@@ -248,9 +248,7 @@ enum CompressedContent {
     return content
   }
 
-  /// - Parameters:
-  ///   - content: What follows the head of a frame.
-  ///   - limit: The raw bytes that there may be at most.
+  /// The raw bytes of what follows the head of a frame, of which there may be `limit` at most.
   static func decode(
     _ content: RawSpan, limit: Int = ReelFrame.maximumByteCount
   ) throws(ByteReader.Malformed) -> [UInt8] {

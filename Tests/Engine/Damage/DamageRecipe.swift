@@ -35,9 +35,9 @@ struct DamageRecipe {
     configuration.blockByteCount = 1 << 10
     configuration.payloadFrameByteCount = 512
     // The second run begins in the first one's segment, which so tells that there was one.
-    configuration.segmentByteCount = 4 << 10
+    configuration.segmentByteCount = 3 << 10
     configuration.syncInterval = .zero
-    configuration.clock = ManualClock()
+    configuration.clock = clock(seed: 1)
     // Contexts ahead of most blocks.
     (configuration.contextRecordInterval, configuration.contextByteRatio) = (12, 0)
     configuration.attributes = [
@@ -45,6 +45,11 @@ struct DamageRecipe {
       AttributeDeclaration(name: "size", type: .integer, isIndexed: false),
     ]
     return configuration
+  }
+
+  /// The clock of a system that has been running for long: nothing is put down to a loss of power.
+  private static func clock(seed: UInt64) -> ManualClock {
+    ManualClock(monotonic: 3_600_000_000_000, seed: seed)
   }
 
   /// Makes the recording: a run that was closed, and another one, closed too or as a killed program
@@ -56,7 +61,7 @@ struct DamageRecipe {
     let folder = MemoryFolder()
     var model = ModelStore()
     var configuration = given ?? Self.configuration
-    configuration.clock = ManualClock(seed: seed)
+    configuration.clock = Self.clock(seed: seed)
     let make = { (number: Int) in Self.event(number, seed: seed, payloads) }
     do {
       let recorder = try Recorder(folder: folder, configuration: configuration)

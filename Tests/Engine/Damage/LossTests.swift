@@ -68,7 +68,7 @@ import Testing
     try first.close()
     let before = folder.image
     // So full that the next run begins a segment.
-    configuration.segmentByteCount = 1 << 10
+    configuration.segmentByteCount = 1 << 8
     let second = try Recorder(folder: folder, configuration: configuration)
     for number in 91...99 { try second.append(numbered(number)) }
     try second.close()
