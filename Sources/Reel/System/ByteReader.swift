@@ -114,10 +114,16 @@ struct ByteReader: ~Escapable {
   }
 
   /// Reads text: a length as varint, at most `limit`, and well-formed UTF-8 or not, repaired.
+  ///
+  /// Repairing makes it longer, and beyond the limit nobody could write it again.
   @_lifetime(self: copy self)
   mutating func text(_ field: StaticString, limit: Int) throws(Malformed) -> String {
     let length = try count(field, limit: limit)
-    return String(decoding: try span(length, field))
+    let text = String(decoding: try span(length, field))
+    guard text.utf8.count <= limit else {
+      throw Malformed(field, "is no text", found: length)
+    }
+    return text
   }
 
   /// Throws unless every byte has been read.

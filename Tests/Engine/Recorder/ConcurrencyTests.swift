@@ -38,6 +38,46 @@ import Testing
     }
   }
 
+  /// `REEL_PRODUCER_EVENTS` says how many events each of them appends.
+  @Test(arguments: [2, 4, 16])
+  func producersLoseNothingAndKeepTheirOrder(producerCount: Int) async throws {
+    let count = environment("REEL_PRODUCER_EVENTS").flatMap(Int.init) ?? 2_000
+    try await withTemporaryDirectory { path in
+      let recorder = try Recorder(path: path)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for producer in 0..<producerCount {
+          group.addTask {
+            for number in 0..<count {
+              try recorder.append(
+                Event(
+                  timestamp: Timestamp(nanoseconds: Int64(number)), process: "\(producer)",
+                  payload: Payload("\(producer)/\(number)")))
+            }
+          }
+        }
+        try await group.waitForAll()
+      }
+      try recorder.close()
+      var next = [Int](repeating: 0, count: producerCount)
+      var last = [UInt64](repeating: 0, count: producerCount)
+      var wrongCount = 0
+      // In order of time each producer's numbers ascend, and so must the order of arrival.
+      try Recording(path: path).forEach { view in
+        let event = view.event
+        let number = event.sequenceNumber?.rawValue ?? 0
+        guard let producer = event.process.flatMap({ Int($0) }), producer < producerCount,
+          event.timestamp?.nanoseconds == Int64(next[producer]), number > last[producer],
+          event.payload == Payload("\(producer)/\(next[producer])")
+        else {
+          wrongCount += 1
+          return
+        }
+        (next[producer], last[producer]) = (next[producer] + 1, number)
+      }
+      #expect(wrongCount == 0 && next.allSatisfy { $0 == count }, "\(next)")
+    }
+  }
+
   @Test func readersSeeEveryEventWhileSegmentsAreSealedAndDropped() async throws {
     try await withTemporaryDirectory { path in
       var configuration = RecorderConfiguration.tiny
