@@ -134,7 +134,7 @@ struct ExternalTermPrinter: ~Escapable {
     // The older form has the process first, the newer one last.
     if !isNew { try reader.skipTerm() }
     output.append(literal: "#Fun<")
-    atom(try reader.atom())
+    append(cleaned: try reader.atom())
     for _ in 0..<2 {
       output.append(UInt8(ascii: "."))
       guard let number = try reader.integer() else { throw reader.fault("expected an integer") }
