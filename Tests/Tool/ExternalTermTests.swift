@@ -40,7 +40,7 @@ import Testing
   @Test(.enabled(if: Erlang.canRun, "needs erl with dbg"))
   func termsPrintAsThisErlangPrintsThem() throws {
     let folder = try TemporaryFolder()
-    #expect(run(Erlang.script, ["--terms", folder.path("terms")])?.status == 0)
+    #expect(Erlang.run(["--terms", folder.path("terms")])?.status == 0)
     let terms = try Self.terms(folder.path("terms"))
     #expect(terms.count > 40)
     for term in terms { #expect(Self.text(term.bytes) == term.text) }

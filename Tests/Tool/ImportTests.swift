@@ -65,8 +65,8 @@ import Testing
   @Test(.enabled(if: Erlang.canRun, "needs erl with dbg"))
   func aLargeTraceGoesInWithTheCountsOfOTP() throws {
     let file = folder.path("large.trace")
-    #expect(ReelTests.run(Erlang.script, [file, "200000"])?.status == 0)
-    let kinds = try #require(ReelTests.run(Erlang.script, ["--kinds", file]))
+    #expect(Erlang.run([file, "200000"])?.status == 0)
+    let kinds = try #require(Erlang.run(["--kinds", file]))
     let expected = Self.counts(
       String(decoding: kinds.output, as: UTF8.self).split(separator: "\n").map(String.init))
     #expect(expected.values.reduce(0, +) >= 200_000)
@@ -88,7 +88,7 @@ import Testing
   ])
   func tracesOfOtherClocksGoIn(clock: String, message: String) throws {
     let file = folder.path("trace.\(clock)")
-    #expect(ReelTests.run(Erlang.script, [file, "300", clock])?.status == 0)
+    #expect(Erlang.run([file, "300", clock])?.status == 0)
     let run = try ToolRun("import", trace, file)
     #expect(run.status == 0 && run.errors.contains(message))
     let other = folder.path("other")

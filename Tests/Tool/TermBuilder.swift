@@ -60,11 +60,15 @@ indirect enum Term {
 
 /// OTP and what makes and reads trace files with it.
 enum Erlang {
-  static let script = repositoryPath + "/tools/make-beam-trace"
   static let canRun = runs(
-    if: run("erl", ["-noshell", "-eval", "{module,_}=code:ensure_loaded(dbg), halt()."])?.status
-      == 0,
+    if: ReelTests.run(
+      "erl", ["-noshell", "-eval", "{module,_}=code:ensure_loaded(dbg), halt()."])?.status == 0,
     otherwise: "needs erl with dbg (Debian: erlang-base, erlang-runtime-tools)")
+
+  /// Runs `tools/make-beam-trace`.
+  static func run(_ arguments: [String]) -> (status: Int32, output: [UInt8])? {
+    ReelTests.run("escript", [repositoryPath + "/tools/make-beam-trace"] + arguments)
+  }
 
   static let fixture = repositoryPath + "/Tests/Fixtures/shop.trace"
   static let termsFixture = repositoryPath + "/Tests/Fixtures/terms.tsv"

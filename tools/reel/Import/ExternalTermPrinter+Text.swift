@@ -34,19 +34,13 @@ extension ExternalTermPrinter {
   mutating func binary(_ range: Range<Int>, lastBits: Int) {
     let bytes = reader.bytes
     output.append(literal: "<<")
-    let isASCII = range.allSatisfy { Self.isPrintable(bytes.loadByte(at: $0)) }
+    let span = bytes.extracting(range)
+    let isASCII = Self.isPrintable(span)
     let isText = lastBits == 8 && !range.isEmpty && (isASCII || isReadable(range))
     if isText {
       output.append(UInt8(ascii: "\""))
       let room = max(0, min(limit, 1 << 40) - output.count)
-      for place in range.prefix(room) {
-        let byte = bytes.loadByte(at: place)
-        if byte < 0x80 {
-          append(escaped: byte, quote: UInt8(ascii: "\""))
-        } else {
-          output.append(byte)
-        }
-      }
+      append(escaped: span.extracting(0..<min(room, span.byteCount)))
       if room < range.count {
         dropPartOfCharacter()
         return isCut = true
@@ -67,6 +61,37 @@ extension ExternalTermPrinter {
       }
     }
     output.append(literal: ">>")
+  }
+
+  /// Whether all bytes are characters of ASCII that can be printed.
+  private static func isPrintable(_ span: RawSpan) -> Bool {
+    var offset = 0
+    while true {
+      // What ends plain text in JSON may be printable here, and nothing else is special but DEL.
+      let end = span.endOfPlainText(from: offset)
+      for place in offset..<end where span.loadByte(at: place) == 0x7F { return false }
+      guard end < span.byteCount else { return true }
+      guard isPrintable(span.loadByte(at: end)) else { return false }
+      offset = end + 1
+    }
+  }
+
+  /// Appends text in quotes, of which most stands for itself.
+  private mutating func append(escaped span: RawSpan) {
+    var start = 0
+    var offset = span.endOfPlainText(from: 0)
+    while offset < span.byteCount {
+      let byte = span.loadByte(at: offset)
+      guard byte < 0x80 else {
+        offset = span.endOfPlainText(from: offset + 1)
+        continue
+      }
+      output.append(bytesOf: span, start..<offset)
+      append(escaped: byte, quote: UInt8(ascii: "\""))
+      start = offset + 1
+      offset = span.endOfPlainText(from: start)
+    }
+    output.append(bytesOf: span, start..<span.byteCount)
   }
 
   /// Takes back the bytes of a character that has been cut.
