@@ -21,6 +21,7 @@ enum FuzzCorpus {
     case .record: return try ["events": records(10).flatMap { $0 }]
     case .document: return documents()
     case .json: return lines()
+    case .term: return TermFuzz.recipe()
     }
   }
 

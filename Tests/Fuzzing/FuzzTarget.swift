@@ -25,6 +25,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   case document
   /// Lines of JSON, as `reel record` reads them.
   case json
+  /// External terms of Erlang, as `reel import` reads them.
+  case term
 
   /// Gives `input` to the target.
   /// - Returns: What is wrong, nothing when all is well.
@@ -40,6 +42,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case .record: PartFuzz.record(input, &faults)
     case .document: PartFuzz.document(input, &faults)
     case .json: JSONFuzz.run(input, &faults)
+    case .term: TermFuzz.run(input, &faults)
     }
     return faults.found
   }

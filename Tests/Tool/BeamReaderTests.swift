@@ -150,7 +150,8 @@ import Testing
 
   @Test func aTermThatIsNoTraceMessageIsKeptWhole() throws {
     let terms = [
-      Term.integer(5), .tuple([.atom("hello"), .integer(1), .integer(2)]), .atom("trace"), .list([]),
+      Term.integer(5), .tuple([.atom("hello"), .integer(1), .integer(2)]), .atom("trace"),
+      .list([]),
     ]
     for term in terms {
       let (event, time) = try Self.event(term)
@@ -177,9 +178,11 @@ import Testing
       let (event, time) = try Self.event(message)
       return (time, event.secondClock)
     }
-    #expect(try time(.integer(-576_460_751_000_000_000)) == (.monotonic(-576_460_751_000_000_000), nil))
+    #expect(
+      try time(.integer(-576_460_751_000_000_000)) == (.monotonic(-576_460_751_000_000_000), nil))
     #expect(try time(.tuple([.integer(-5), .integer(9)])) == (.monotonic(-5), 9))
-    #expect(try time(.tuple([.integer(0), .integer(1), .integer(2)])) == (.wall(1_000_002_000), nil))
+    #expect(
+      try time(.tuple([.integer(0), .integer(1), .integer(2)])) == (.wall(1_000_002_000), nil))
     #expect(throws: TermFault.self) { try time(.atom("now")) }
     let huge = Term.tuple([.integer(.max), .integer(0), .integer(0)])
     #expect(throws: TermFault.self) { try time(huge) }
@@ -202,7 +205,7 @@ import Testing
       ends.append(offset)
     }
     for count in (0..<6000).reversed() {
-      #expect(truncate(path, count) == 0)
+      #expect(unsafe truncate(path, count) == 0)
       let found = try Self.read(path)
       #expect(found.events == ends.count { $0 <= count }, "cut at \(count)")
       #expect(found.isCutOff == (count > 0 && !ends.contains(count)), "cut at \(count)")
@@ -230,7 +233,9 @@ import Testing
   @Test func recordsBehindGarbageAreFound() throws {
     let folder = try TemporaryFolder()
     let record = Term.message(.atom("exit"), .atom("normal")).record
-    for garbage in [[UInt8](repeating: 7, count: 1), [0], Array(0...255), [0, 0, 0, 0, 9, 131, 104]] {
+    for garbage in [
+      [UInt8](repeating: 7, count: 1), [0], Array(0...255), [0, 0, 0, 0, 9, 131, 104],
+    ] {
       try Data(record + garbage + record + record).write(to: folder.url("file"))
       let found = try Self.read(folder.path("file"))
       #expect(found.events == 3, "\(garbage)")

@@ -55,11 +55,15 @@ import Testing
       (.raw([TermTag.atom, 0, 2, 0xE9, 0x61]), "'éa'"),
       (.raw([TermTag.smallAtomUTF8, 2, 0xFF, 0x61]), "'\u{FFFD}a'"),
       (.raw([TermTag.float] + Array("1.50000000000000000000e+00".utf8) + [0, 0, 0, 0, 0]), "1.5"),
-      (.raw([TermTag.pid] + Term.atom("nonode@nohost").body + [0, 0, 0, 9, 0, 0, 0, 1, 0]),
-        "<0.9.1>"),
+      (
+        .raw([TermTag.pid] + Term.atom("nonode@nohost").body + [0, 0, 0, 9, 0, 0, 0, 1, 0]),
+        "<0.9.1>"
+      ),
       (.raw([TermTag.reference] + Term.atom("a@b").body + [0, 0, 0, 9, 0]), "#Ref<a@b.9>"),
-      (.raw([TermTag.v4Port] + Term.atom("a@b").body + [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]),
-        "#Port<a@b.4294967296>"),
+      (
+        .raw([TermTag.v4Port] + Term.atom("a@b").body + [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]),
+        "#Port<a@b.4294967296>"
+      ),
       (.raw([TermTag.largeBig, 0, 0, 0, 1, 1, 5]), "-5"),
       (.raw([TermTag.smallBig, 0, 0]), "0"),
       (.raw([TermTag.string, 0, 2, 104, 105]), #""hi""#),

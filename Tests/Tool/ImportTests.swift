@@ -82,10 +82,12 @@ import Testing
     longest.close()
   }
 
-  @Test(.enabled(if: Erlang.canRun, "needs erl with dbg"), arguments: [
-    ("monotonic_timestamp", "of a monotonic clock"),
-    ("strict_monotonic_timestamp", "of a monotonic clock"), ("none", "without a timestamp"),
-  ])
+  @Test(
+    .enabled(if: Erlang.canRun, "needs erl with dbg"),
+    arguments: [
+      ("monotonic_timestamp", "of a monotonic clock"),
+      ("strict_monotonic_timestamp", "of a monotonic clock"), ("none", "without a timestamp"),
+    ])
   func tracesOfOtherClocksGoIn(clock: String, message: String) throws {
     let file = folder.path("trace.\(clock)")
     #expect(Erlang.run([file, "300", clock])?.status == 0)
@@ -150,7 +152,8 @@ import Testing
     let place = "file: record 2, at byte \(record.count)"
     #expect(
       run.errors.contains(
-        "\(place): no term begins with this byte (at its byte 1); \(record.count) bytes passed over"))
+        "\(place): no term begins with this byte (at its byte 1); \(record.count) bytes passed over"
+      ))
     #expect(try ToolRun("query", trace, "--count").output == "2\n")
     let strict = try ToolRun("import", trace, folder.path("file"), "--strict")
     #expect(strict.status == 1 && strict.errors.contains("stopped there, as --strict asks"))

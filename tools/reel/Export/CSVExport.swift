@@ -1,7 +1,7 @@
 import Reel
 
-/// Comma-separated values as RFC 4180 has them: a header, lines that end in CR LF, quotes where they
-/// are needed.
+/// Comma-separated values as RFC 4180 has them: a header, lines that end in CR LF, quotes where
+/// they are needed.
 ///
 /// A field that is absent is empty, and one that is there and empty is `""`. Payloads that are text
 /// or JSON are as they are; all others in base64, as `data_encoding` says.

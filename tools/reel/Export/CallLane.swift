@@ -85,8 +85,8 @@ protocol CallSink {
   mutating func enter(_ view: EventView, _ frame: inout CallFrame, in lane: CallLane)
   /// A call goes on that began before the first event.
   mutating func resume(_ entry: Event, _ frame: inout CallFrame, in lane: CallLane)
-  /// The innermost call, which is off the lane's frames already, ends: with its exit, or without one
-  /// because a call around it does, or the process or the export.
+  /// The innermost call, which is off the lane's frames already, ends: with its exit, or without
+  /// one because a call around it does, or the process or the export.
   mutating func leave(_ view: EventView?, _ frame: CallFrame, in lane: CallLane, at time: Int64)
   /// Something else happens; also an exit of no open call, and an entry without room for it.
   mutating func happen(

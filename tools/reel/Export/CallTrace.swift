@@ -38,6 +38,7 @@ struct CallTrace<Sink: CallSink> {
   private(set) var time: Int64 = .min
 
   /// - Parameters:
+  ///   - sink: The format.
   ///   - roles: What kinds mean.
   ///   - runs: The first sequence numbers of runs: calls end with the run they began in.
   ///   - linksMessages: Whether sends and receipts are linked.

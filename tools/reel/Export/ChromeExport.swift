@@ -5,8 +5,8 @@ import Reel
 /// https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU describes it. A
 /// thread is a process of the recording. Calls are pairs of `B` and `E`, sends and receipts `X`
 /// without a duration, between which `s` and `f` draw an arrow; the rest are instants. Times count
-/// from the first event, since microseconds from 1970 on do not fit the numbers of JSON's readers to
-/// the nanosecond; `otherData` has the moment.
+/// from the first event, since microseconds from 1970 on do not fit the numbers of JSON's readers
+/// to the nanosecond; `otherData` has the moment.
 struct ChromeExport: CallSink {
   var output: [UInt8] = []
   /// What times count from.

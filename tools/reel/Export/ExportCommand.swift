@@ -21,9 +21,9 @@ struct ExportCommand: ParsableCommand {
 
       jsonl: all of an event, in the fields that `reel record` and `reel import` read. csv: the \
       same in columns, as RFC 4180 has it; payloads that are no text or JSON in base64. chrome and \
-      perfetto open in ui.perfetto.dev, chrome also in chrome://tracing: a thread for each process, \
-      calls nested, arrows for messages. folded: stacks with the nanoseconds that their calls took \
-      themselves (or --count their number).
+      perfetto open in ui.perfetto.dev, chrome also in chrome://tracing: a thread for each \
+      process, calls nested, arrows for messages. folded: stacks with the nanoseconds that their \
+      calls took themselves (or --count their number).
 
       Calls that were open at --from begin there, and those that are open at the end end there. \
       Other conditions than time and process show those events alone, so that exits may lack \

@@ -1,9 +1,10 @@
 import Reel
 
-/// Folded stacks, as flame graphs are made of: `process;outer;inner N` a line, in the order of text.
+/// Folded stacks, as flame graphs are made of: `process;outer;inner N` a line, in the order of
+/// text.
 ///
-/// N is the nanoseconds that calls with this stack took themselves, or their number. Only calls count
-/// that have an entry and an exit. In memory are the distinct stacks.
+/// N is the nanoseconds that calls with this stack took themselves, or their number. Only calls
+/// count that have an entry and an exit. In memory are the distinct stacks.
 struct FoldedExport: CallSink {
   /// Distinct stacks that are kept.
   static let stackLimit = 1 << 20

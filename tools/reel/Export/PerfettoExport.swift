@@ -2,10 +2,10 @@ import Reel
 
 /// Perfetto's trace format: packets of `TrackEvent`, with names written once.
 ///
-/// https://perfetto.dev/docs/reference/synthetic-track-event. A process of the recording is a thread,
-/// whose track has its calls as slices and the rest as instants; messages are flows. Times are those of
-/// the recording in nanoseconds, or count from the first event where that is before 1970. The numbers
-/// of fields are those of `perfetto/trace/trace_packet.proto` and its neighbours.
+/// https://perfetto.dev/docs/reference/synthetic-track-event. A process of the recording is a
+/// thread, whose track has its calls as slices and the rest as instants; messages are flows. Times
+/// are those of the recording in nanoseconds, or count from the first event where that is before
+/// 1970. The numbers of fields are those of `perfetto/trace/trace_packet.proto` and its neighbours.
 struct PerfettoExport: CallSink {
   private(set) var shift: Int64 = 0
   var writer = ProtobufWriter()

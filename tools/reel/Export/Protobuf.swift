@@ -1,8 +1,9 @@
 /// The wire format of protocol buffers, as far as an export needs it: written straight through.
 ///
-/// https://protobuf.dev/programming-guides/encoding. Generated types would build a tree of objects for
-/// each event and bring Foundation with them; here a message is bytes from the start. The length of a
-/// nested message is known only after it, so four bytes are kept for it, as Perfetto's own writers do.
+/// https://protobuf.dev/programming-guides/encoding. Generated types would build a tree of objects
+/// for each event and bring Foundation with them; here a message is bytes from the start. The
+/// length of a nested message is known only after it, so four bytes are kept for it, as Perfetto's
+/// own writers do.
 struct ProtobufWriter {
   var bytes: [UInt8] = []
 

@@ -1,11 +1,12 @@
 import Reel
 
-/// Makes events of the terms that OTP's tracer writes: https://www.erlang.org/doc/apps/kernel/trace.html
+/// Makes events of the terms that OTP's tracer writes.
 ///
-/// The tag of a trace message becomes the kind, as it is. What a message carries (arguments, the
-/// message sent, the value returned) becomes the payload as the very bytes of its term; where there
-/// is more than a message of this tag usually has, the payload is a tuple of all that. A term that is
-/// no trace message at all is an event of kind `term`.
+/// https://www.erlang.org/doc/apps/kernel/trace.html lists them. The tag of a trace message becomes
+/// the kind, as it is. What a message carries (arguments, the message sent, the value returned)
+/// becomes the payload as the very bytes of its term; where there is more than a message of this
+/// tag usually has, the payload is a tuple of all that. A term that is no trace message at all is
+/// an event of kind `term`.
 struct BeamEventReader {
   /// What a trace message says of the time.
   enum Time: Equatable {
@@ -256,7 +257,7 @@ struct BeamEventReader {
 
   /// Appends the next term to ``text``, a process or port.
   ///
-  /// - Parameter setsNode: Whether its node becomes ``node``, for which others have a 0.
+  /// Its node becomes ``node``, for which others have a 0, where `setsNode` says so.
   /// - Returns: False for another term.
   private mutating func appendProcess(
     _ reader: inout ExternalTermReader, setsNode: Bool

@@ -10,9 +10,9 @@
 ///
 /// A record is the byte 0, the length of a term in 32 bits, most significant byte first, and the
 /// term; or the byte 1 and the number of messages that were lost
-/// (`lib/runtime_tools/c_src/trace_file_drv.c` of OTP). Nothing tells where a record begins once that
-/// is lost, so behind damage the next record is looked for: a header whose term has just the length
-/// that it says. In memory is one record, and a piece of the file.
+/// (`lib/runtime_tools/c_src/trace_file_drv.c` of OTP). Nothing tells where a record begins once
+/// that is lost, so behind damage the next record is looked for: a header whose term has just the
+/// length that it says. In memory is one record, and a piece of the file.
 struct BeamFileReader: ~Copyable {
   /// What comes next.
   enum Next {
@@ -105,8 +105,8 @@ struct BeamFileReader: ~Copyable {
     }
   }
 
-  /// Says that the record given last is none: unless another follows it, the next is looked for within
-  /// it.
+  /// Says that the record given last is none: unless another follows it, the next is looked for
+  /// within it.
   ///
   /// - Returns: How many bytes are passed over, the record's own when another follows; nothing when
   ///   reading fails, which ``next()`` tells again.

@@ -53,8 +53,8 @@ enum TermTag {
 
 /// Reads terms in the external term format in place, one after the other.
 ///
-/// Every length is held against the bytes that are left before anything is done with it, so no bytes
-/// make it trap, take long or take memory. Nothing here recurses.
+/// Every length is held against the bytes that are left before anything is done with it, so no
+/// bytes make it trap, take long or take memory. Nothing here recurses.
 struct ExternalTermReader: ~Escapable {
   /// The byte that terms begin with outside of other terms.
   static let version: UInt8 = 131

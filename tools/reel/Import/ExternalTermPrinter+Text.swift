@@ -1,7 +1,7 @@
 /// Atoms, strings and binaries as Erlang writes them.
 extension ExternalTermPrinter {
-  /// Whether Erlang takes a byte for a character of a text: those of ASCII, since what is beyond may
-  /// be anything.
+  /// Whether Erlang takes a byte for a character of a text: those of ASCII, since what is beyond
+  /// may be anything.
   static func isPrintable(_ byte: UInt8) -> Bool {
     (0x20...0x7E).contains(byte) || (0x08...0x0D).contains(byte) || byte == 0x1B
   }

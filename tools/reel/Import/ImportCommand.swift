@@ -168,7 +168,8 @@ struct ImportCommand: ParsableCommand {
           + " a beginning")
     }
     if skipped > 0 {
-      Console.note("\(Wording.grouped(skipped)) skipped, \(Wording.count(events, "event")) recorded")
+      Console.note(
+        "\(Wording.grouped(skipped)) skipped, \(Wording.count(events, "event")) recorded")
     } else if Console.isTerminal {
       Console.note("\(Wording.count(events, "event")) recorded")
     }
