@@ -42,7 +42,10 @@ struct MomentReader {
       let rows = found.rows.filter { block.sequence(Int($0)) < below }
       try take(block, rows, generation, into: &lives)
     }
-    cost.add(sources.cost)
+    var total = sources.cost
+    total.segmentCount = snapshot.segments.count
+    total.add(cost)
+    cost = total
     // Of one process only its own events were looked at: a later run may have begun without it.
     if process != nil, try hasBegun(runAfter: lives.runID, &cost) { lives.forget() }
     let damages = snapshot.damages + sources.takeDamages()
@@ -276,7 +279,7 @@ struct MomentReader {
     }
     if isRemoved { return nil }
     var event = Event(record, sequence: sequence, runID: runID, schema: schema)
-    if lacksPayload {
+    if lacksPayload, sequence > 0 {
       event.payload = try IDLookup(snapshot: snapshot, cache: cache).find(sequence)?.payload
     }
     return event
