@@ -156,7 +156,7 @@ final class SnapshotReader {
   /// Whether the last run has no end, and no buffer is there that would have it: what a clean close
   /// leaves has one, and so has what a crash leaves.
   private var lacksEnd: Bool {
-    guard files.buffers.isEmpty else { return false }
+    guard files.buffers.isEmpty, !files.isPinned else { return false }
     // Documents are stored by runs.
     return files.segments.isEmpty
       ? files.hasDocuments : segmentControl.runs.last?.end == .open
@@ -249,7 +249,9 @@ final class SnapshotReader {
     draft.missing = []
     var end = max(1, draft.control.dropped.below)
     for segment in draft.segments {
-      if end < segment.firstSequence { draft.missing.append(end...(segment.firstSequence - 1)) }
+      if end < segment.firstSequence, !files.isPinned {
+        draft.missing.append(end...(segment.firstSequence - 1))
+      }
       end = max(end, segment.summary.nextSequence)
     }
     return end

@@ -1,5 +1,5 @@
-/// A recording that is made out of others: under another name first, so that one that was broken off
-/// is never taken for a whole one.
+/// A recording that is made out of others: under another name first, so that one that was broken
+/// off is never taken for a whole one.
 struct NewRecording {
   private let parent: any Folder
   private let name: String
