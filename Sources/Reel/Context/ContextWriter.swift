@@ -59,9 +59,9 @@ struct ContextWriter {
     let isDue =
       recordCount >= recordInterval && byteCount >= byteRatio * lives.byteCount
     guard isSegmentStart || isDue else { return nil }
-    let isRunStart = record.type == ControlRecord.runStartType
-    if isRunStart { lives.begin(runID: runID) }
-    guard lives.isAnchored || isRunStart else { return nil }
+    lives.begin(runID: runID)
+    // Before its first record a run has no processes, but those that it takes over.
+    guard lives.isAnchored || record.type == ControlRecord.runStartType else { return nil }
     recordCount = 0
     byteCount = 0
     return SegmentContext(

@@ -52,8 +52,10 @@ struct ProcessLives {
   private var liveCount = 0
   private(set) var latched: [String: Item] = [:]
 
+  /// Drawn anew each time, so that no file can hold names that make a table slow.
+  private let seed = UInt64.random(in: .min ... .max)
   /// The names of processes, and by their numbers the places in ``lives``, -1 for none.
-  private var names = SymbolTable(seed: Self.seed)
+  private var names: SymbolTable
   private var places: [Int32] = []
   /// The roles of kinds and the places of processes by the numbers that the caller has for them;
   /// begun anew when those are.
@@ -68,11 +70,11 @@ struct ProcessLives {
   /// A longer payload is left out of an item: the event itself has it.
   static let payloadByteCount = 128
   private static let maximumNameCount = 1 << 17
-  private static let seed: UInt64 = 0x5245_454C
   private static let unknownRole: UInt8 = .max
   /// Knows nothing yet but the greatest timestamp of the events before the first to be taken.
   init(roles: KindRoles, maximumTimestamp: Int64 = .min) {
     self.roles = roles
+    names = SymbolTable(seed: seed)
     self.maximumTimestamp = maximumTimestamp
   }
 
@@ -198,7 +200,7 @@ struct ProcessLives {
     free = []
     liveCount = 0
     latched = [:]
-    names = SymbolTable(seed: Self.seed)
+    names = SymbolTable(seed: seed)
     places = []
     placeOfProcess = []
     isAnchored = false
@@ -240,7 +242,7 @@ struct ProcessLives {
 
   /// Keeps the names of the living alone.
   private mutating func forgetNames() {
-    names = SymbolTable(seed: Self.seed)
+    names = SymbolTable(seed: seed)
     places = []
     for (place, life) in lives.enumerated() where life.isLive {
       _ = names.symbol(life.name.rawSpan)

@@ -62,8 +62,8 @@ struct Opening {
     // their records in the buffer would be passed over.
     if !files.buffers.isEmpty { try appender.sync() }
     try appender.lose(to: nextSequence)
-    try noteLostEnd(files, &appender)
     for sequence in files.buffers { try takeBuffer(sequence, into: &appender) }
+    try noteLostEnd(files, &appender)
     try noteHoles(&appender)
     try unlinkDropped(&appender)
     guard appender.nextSequence < Limits.sequenceNumber else {

@@ -143,8 +143,7 @@ struct SegmentAppender {
   ) {
     beginsSegment = writer.map { isFull($0) } ?? true
     blockContext = contexts.next(
-      ahead: record, sequence: sequence, runID: runID, isSegmentStart: beginsSegment,
-      state: state)
+      ahead: record, sequence: sequence, runID: runID, isSegmentStart: beginsSegment, state: state)
   }
 
   /// Leaves out sequence numbers up to `sequence`, which are lost and have been reported.

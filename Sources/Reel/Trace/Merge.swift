@@ -5,9 +5,9 @@ extension Recording {
   /// Puts recordings together at `newPath`, by time.
   ///
   /// Each event keeps its id, also one that the store gave, and says in the attribute `source`
-  /// under which name its recording was given. With `prefixesProcesses` processes and peers are called
-  /// `NAME/PROCESS`: else those of one name in several recordings count as one, with one stack.
-  /// Documents are not taken over.
+  /// under which name its recording was given. With `prefixesProcesses` processes and peers are
+  /// called `NAME/PROCESS`: else those of one name in several recordings count as one, with one
+  /// stack. Documents are not taken over.
   ///
   /// - Parameters:
   ///   - sources: The recordings, each with a name of its own.
