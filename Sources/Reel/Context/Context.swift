@@ -46,7 +46,8 @@ struct ContextHeader: Hashable, Sendable {
     maximumTimestamp = try reader.integer(Int64.self, "a context's greatest timestamp")
     roles = try reader.integer(UInt64.self, "a context's roles")
     guard firstSequence >= 1, firstSequence <= Limits.sequenceNumber else {
-      throw ByteReader.Malformed("a context's first sequence number", "cannot be", found: firstSequence)
+      throw ByteReader.Malformed(
+        "a context's first sequence number", "cannot be", found: firstSequence)
     }
   }
 }
