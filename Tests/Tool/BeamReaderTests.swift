@@ -192,19 +192,25 @@ import Testing
 
   // MARK: Damaged files
 
-  @Test func aFileCutAnywhereGivesTheRecordsBeforeTheCut() throws {
+  /// The first records of the fixture, and where each ends.
+  private static func someRecords() throws -> (bytes: [UInt8], ends: [Int]) {
     let whole = try bytes(ofFile: Erlang.fixture)
-    let folder = try TemporaryFolder()
-    let path = folder.path("cut")
-    try Data(whole).write(to: folder.url("cut"))
     var ends: [Int] = []
     var offset = 0
-    while offset < 6000 {
+    while offset < 3000 {
       let length = whole[(offset + 1)..<(offset + 5)].reduce(0) { $0 << 8 | Int($1) }
       offset += 5 + length
       ends.append(offset)
     }
-    for count in (0..<6000).reversed() {
+    return (Array(whole[..<offset]), ends)
+  }
+
+  @Test func aFileCutAnywhereGivesTheRecordsBeforeTheCut() throws {
+    let (whole, ends) = try Self.someRecords()
+    let folder = try TemporaryFolder()
+    let path = folder.path("cut")
+    try Data(whole).write(to: folder.url("cut"))
+    for count in (0..<whole.count).reversed() {
       #expect(unsafe truncate(path, count) == 0)
       let found = try Self.read(path)
       #expect(found.events == ends.count { $0 <= count }, "cut at \(count)")
@@ -214,20 +220,22 @@ import Testing
   }
 
   @Test func aFlippedBitCostsARecordOrTwo() throws {
-    let whole = try bytes(ofFile: Erlang.fixture)
+    let (whole, ends) = try Self.someRecords()
     let folder = try TemporaryFolder()
-    let expected = try Self.read(Erlang.fixture)
     var worst = 0
-    for bit in 0..<(8 * 1500) where bit % 3 == 0 {
+    // Every bit of the headers and of some of the rest; the last records show that reading goes on.
+    for bit in 0..<(8 * ends[ends.count - 4]) {
+      let isHeader = ends.contains { $0 <= bit / 8 && bit / 8 < $0 + 7 }
+      guard isHeader || bit % 7 == 0 else { continue }
       var bytes = whole
       bytes[bit / 8] ^= 1 << UInt8(bit % 8)
       try Data(bytes).write(to: folder.url("flipped"))
       let found = try Self.read(folder.path("flipped"))
-      worst = max(worst, expected.events - found.events)
-      #expect(found.lastOffset == expected.lastOffset, "bit \(bit)")
+      worst = max(worst, ends.count - found.events)
+      #expect(found.lastOffset == ends[ends.count - 2], "bit \(bit)")
       #expect(!found.isCutOff, "bit \(bit)")
     }
-    #expect(worst <= 2)
+    #expect((1...2).contains(worst))
   }
 
   @Test func recordsBehindGarbageAreFound() throws {

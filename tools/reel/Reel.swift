@@ -38,8 +38,8 @@ struct ReelCommand: ParsableCommand {
     version: "reel 0.1.0 (recording format 0)",
     subcommands: [
       RecordCommand.self, ImportCommand.self, ExportCommand.self, InfoCommand.self,
-      QueryCommand.self, AtCommand.self, TreeCommand.self,
-      WhyCommand.self, ReplayCommand.self,
+      QueryCommand.self, AtCommand.self, TreeCommand.self, WhyCommand.self, SliceCommand.self,
+      MergeCommand.self, PinCommand.self, ReplayCommand.self,
       DropCommand.self, DumpCommand.self, VerifyCommand.self, RepairCommand.self,
       DocumentCommand.self,
     ])

@@ -107,6 +107,11 @@ struct SegmentAppender {
     contexts.setRoles(roles)
   }
 
+  /// The run that begins takes over what a context says, before its first record.
+  mutating func carry(_ context: Context, intoRun runID: UInt64) {
+    contexts.carry(context, intoRun: runID)
+  }
+
   /// Whether records were taken that are in no written block.
   var hasUnwritten: Bool { builder.rowCount > 0 || !unwritten.isEmpty }
 
@@ -126,17 +131,19 @@ struct SegmentAppender {
     {
       pendingControl.append((control, sequence))
     }
-    if builder.rowCount == 0 { beginBlock(record, sequence: sequence) }
+    if builder.rowCount == 0 { beginBlock(record, sequence: sequence, runID: runID) }
     builder.append(record, sequence: sequence, runID: runID)
     contexts.take(record, sequence: sequence, runID: runID, symbols: builder.symbols)
     return builder.isFull(blockByteCount) || builder.eventCount >= blockEventLimit
   }
 
   /// Decides where the block goes whose first record this is: a context is of what came before.
-  private mutating func beginBlock(_ record: borrowing RecordView, sequence: UInt64) {
+  private mutating func beginBlock(
+    _ record: borrowing RecordView, sequence: UInt64, runID: UInt64
+  ) {
     beginsSegment = writer.map { isFull($0) } ?? true
     blockContext = contexts.next(
-      ahead: record, sequence: sequence, isSegmentStart: beginsSegment, state: state)
+      ahead: record, sequence: sequence, runID: runID, isSegmentStart: beginsSegment, state: state)
   }
 
   /// Leaves out sequence numbers up to `sequence`, which are lost and have been reported.

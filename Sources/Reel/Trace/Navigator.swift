@@ -34,9 +34,7 @@ public final class Navigator {
   /// Goes on where the last step ended, most often.
   private var cursor: (track: Track, direction: Direction, filter: Query, events: EventCursor)?
 
-  /// Stands nowhere, before any event.
-  ///
-  /// - Parameter filter: What every event that is stepped to must match.
+  /// Stands nowhere, before any event; every event that is stepped to must match `filter`.
   public init(_ recording: Recording, filter: Query = Query()) {
     self.recording = recording
     self.filter = filter

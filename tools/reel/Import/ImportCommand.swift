@@ -77,7 +77,7 @@ struct ImportCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The largest payload (k, M: powers of 1,024; at most 2M).", valueName: "bytes"),
+      "The largest payload (k, M: powers of 1,024; default 1M, at most 16M).", valueName: "bytes"),
     transform: Arguments.byteCount)
   var maxPayload: Int?
 
@@ -103,7 +103,12 @@ struct ImportCommand: ParsableCommand {
     var configuration = RecorderConfiguration()
     configuration.durability = durability
     configuration.attributes = attribute
-    if let maxPayload { configuration.maximumPayloadByteCount = maxPayload }
+    if let maxPayload {
+      configuration.maximumPayloadByteCount = maxPayload
+      // An event takes at most half of the buffer.
+      configuration.bufferByteCount = max(
+        configuration.bufferByteCount, 2 * min(maxPayload, 16 << 20) & ~7 + (1 << 20))
+    }
     let receiver = BeamEventReader.receiverAttribute
     if inputs.contains(where: { $0.format == .beam }),
       !attribute.contains(where: { $0.name == receiver.name })
