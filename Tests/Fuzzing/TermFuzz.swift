@@ -12,7 +12,7 @@ enum TermFuzz {
     do throws(TermFault) {
       let text = try ExternalTermPrinter.text(input.byteSpan, limit: limit)
       // The last number, name or escape may go beyond the limit.
-      faults.expect(text.count < limit + 1100, "a text of \(text.count) bytes")
+      faults.expect(text.count < limit + 6 * 1100, "a text of \(text.count) bytes")
       faults.expect(text.isUTF8, "a text that is no UTF-8")
       isTerm = try ExternalTermPrinter.text(input.byteSpan).count <= limit
     } catch {

@@ -95,13 +95,11 @@ struct CallExport {
     while let batch = try cursor.nextBatch() {
       for view in batch {
         trace.take(view)
-        output.writeIfFull(&trace.sink.output)
-        if let splitSize, output.byteCount + trace.sink.output.count >= splitSize {
-          try split(&trace, &output)
-        }
+        try write(&trace, &output)
       }
       total += batch.count
     }
+    while trace.takeHeldBack() { try write(&trace, &output) }
     trace.finish()
     trace.sink.end()
     output.finish(&trace.sink.output)
@@ -112,9 +110,12 @@ struct CallExport {
     return total
   }
 
-  private func split(
+  /// Writes out what there is, and begins another file where this one has its size.
+  private func write(
     _ trace: inout CallTrace<ChromeExport>, _ output: inout ExportOutput
   ) throws {
+    output.writeIfFull(&trace.sink.output)
+    guard let splitSize, output.byteCount + trace.sink.output.count >= splitSize else { return }
     try trace.interrupt { sink in
       sink.end()
       try output.beginNext(&sink.output)
@@ -159,9 +160,9 @@ struct CallExport {
       total += batch.count
     }
     trace.finish()
-    trace.sink.lines { output.writeIfFull(&$0) }
-    var rest: [UInt8] = []
-    output.finish(&rest)
+    var lines: [UInt8] = []
+    trace.sink.append(linesTo: &lines) { output.writeIfFull(&$0) }
+    output.finish(&lines)
     finish(trace, cursor)
     if trace.unwoundCount > 0 {
       Console.note(

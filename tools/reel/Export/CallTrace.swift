@@ -34,6 +34,8 @@ struct CallTrace<Sink: CallSink> {
   private var frameCount = 0
   private var window: [CallLane] = []
   private var next = 0
+  /// Events of the window that were taken at the end.
+  private var drainedCount = 0
   /// The latest time of all.
   private(set) var time: Int64 = .min
 
@@ -83,13 +85,19 @@ struct CallTrace<Sink: CallSink> {
     step(first.release(), in: first)
   }
 
-  /// Takes what was held back and ends all calls.
+  /// Takes the next of the events held back, when there are no others any more.
+  /// - Returns: False when there is none.
+  mutating func takeHeldBack() -> Bool {
+    guard drainedCount < window.count else { return false }
+    let lane = window[(next + drainedCount) % window.count]
+    drainedCount += 1
+    step(lane.release(), in: lane)
+    return true
+  }
+
+  /// Takes what is held back and ends all calls.
   mutating func finish() {
-    for index in window.indices {
-      let lane = window[(next + index) % window.count]
-      step(lane.release(), in: lane)
-    }
-    window = []
+    while takeHeldBack() {}
     for lane in openLanes { unwind(lane, at: max(lane.time, time)) }
   }
 

@@ -53,10 +53,9 @@ struct FoldedExport: CallSink {
     _ view: EventView, _ role: EventRole, _ flow: MessageFlow, in lane: CallLane
   ) {}
 
-  /// The lines, all at once.
-  func lines(_ write: (inout [UInt8]) -> Void) {
+  /// Appends the lines to `output`, which `write` may empty after each.
+  func append(linesTo output: inout [UInt8], _ write: (inout [UInt8]) -> Void) {
     var lines: [(text: [UInt8], total: UInt64)] = []
-    var output: [UInt8] = []
     for place in stacks.indices where stacks[place].total > 0 {
       lines.append((path(place), stacks[place].total))
     }

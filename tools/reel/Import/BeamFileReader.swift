@@ -20,10 +20,8 @@ struct BeamFileReader: ~Copyable {
     case record(Range<Int>)
     /// So many messages were lost while tracing.
     case dropped(Int)
-    /// So many bytes from ``recordOffset`` on are no records.
+    /// So many bytes from ``recordOffset`` on are no records, or one beyond the limit.
     case damage(Int)
-    /// A record of so many bytes, more than ``recordByteLimit``, was passed over.
-    case tooLong(Int)
     /// The file ends within a record, of which so many bytes are missing.
     case cutOff(Int)
     /// The file has ended.
@@ -34,7 +32,7 @@ struct BeamFileReader: ~Copyable {
     case failed(Int32)
   }
 
-  /// The longest term that is held in memory.
+  /// The longest term that is held in memory: what is longer is more likely a damaged length.
   static let recordByteLimit = 64 << 20
   private static let headerByteCount = 5
   private static let pieceByteCount = 256 << 10
@@ -49,10 +47,14 @@ struct BeamFileReader: ~Copyable {
   private var isAtEnd = false
   private let descriptor: Int32
   private let stopSignal: StopSignal?
+  private let recordByteLimit: Int
 
-  init(descriptor: Int32, stopSignal: StopSignal? = nil) {
+  init(
+    descriptor: Int32, stopSignal: StopSignal? = nil, recordByteLimit: Int = Self.recordByteLimit
+  ) {
     self.descriptor = descriptor
     self.stopSignal = stopSignal
+    self.recordByteLimit = recordByteLimit
     buffer = [UInt8](repeating: 0, count: Self.pieceByteCount)
   }
 
@@ -83,12 +85,7 @@ struct BeamFileReader: ~Copyable {
     let length = length(at: start)
     switch buffer[start] {
     case 0:
-      guard length <= Self.recordByteLimit else {
-        // A length out of damaged bytes, more likely than such a term.
-        guard try hasVersion(at: start) else { return .damage(try resynchronize()) }
-        return try pass(Self.headerByteCount + length)
-          ? .tooLong(length) : .cutOff(recordOffset + Self.headerByteCount + length - base - end)
-      }
+      guard length <= recordByteLimit else { return .damage(try resynchronize()) }
       guard try fill(Self.headerByteCount + length) else {
         // The file may end here, or the length be wrong and records follow.
         let missing = Self.headerByteCount + length - (end - start)
@@ -153,7 +150,7 @@ struct BeamFileReader: ~Copyable {
       buffer[start + 6] == TermTag.smallTuple
     else { return false }
     let length = length(at: start)
-    guard length <= Self.recordByteLimit, try fill(Self.headerByteCount + length) else {
+    guard length <= recordByteLimit, try fill(Self.headerByteCount + length) else {
       return false
     }
     let begin = start + Self.headerByteCount
@@ -172,24 +169,6 @@ struct BeamFileReader: ~Copyable {
   private func length(at place: Int) -> Int {
     Int(buffer[place + 1]) << 24 | Int(buffer[place + 2]) << 16 | Int(buffer[place + 3]) << 8
       | Int(buffer[place + 4])
-  }
-
-  private mutating func hasVersion(at place: Int) throws(Stop) -> Bool {
-    guard try fill(Self.headerByteCount + 1) else { return false }
-    return buffer[start + Self.headerByteCount] == ExternalTermReader.version
-  }
-
-  /// Passes over bytes that are not kept.
-  /// - Returns: False when the file ends before.
-  private mutating func pass(_ count: Int) throws(Stop) -> Bool {
-    var rest = count
-    while rest > 0 {
-      guard try fill(1) else { return false }
-      let step = min(rest, end - start)
-      start += step
-      rest -= step
-    }
-    return true
   }
 
   /// Reads until `count` bytes from ``start`` on are there.

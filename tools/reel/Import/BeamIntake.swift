@@ -68,13 +68,8 @@ struct BeamIntake: ~Copyable {
         recordNumber += 1
         try skip(
           records.recordOffset,
-          "\(Wording.count(byteCount, "byte")) are no records of a trace file and were passed over")
-      case .tooLong(let byteCount):
-        recordNumber += 1
-        try skip(
-          records.recordOffset,
-          "a term of \(Wording.bytes(byteCount)), more than"
-            + " \(Wording.bytes(BeamFileReader.recordByteLimit))")
+          "\(Wording.count(byteCount, "byte")) are no records of a trace file, or one of more than"
+            + " \(Wording.bytes(BeamFileReader.recordByteLimit)), and were passed over")
       case .cutOff(let missing):
         recordNumber += 1
         try skip(

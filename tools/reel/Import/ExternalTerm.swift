@@ -58,6 +58,8 @@ enum TermTag {
 struct ExternalTermReader: ~Escapable {
   /// The byte that terms begin with outside of other terms.
   static let version: UInt8 = 131
+  /// The bytes of 255 characters in UTF-8.
+  static let atomByteLimit = 1020
 
   let bytes: RawSpan
   private(set) var offset: Int
@@ -145,7 +147,8 @@ struct ExternalTermReader: ~Escapable {
     case TermTag.float: try skip(31)
     case TermTag.empty: break
     case TermTag.smallAtom, TermTag.smallAtomUTF8: try skip(Int(try byte()))
-    case TermTag.atom, TermTag.atomUTF8, TermTag.string: try skip(try short())
+    case TermTag.atom, TermTag.atomUTF8: try skip(try atomLength())
+    case TermTag.string: try skip(try short())
     case TermTag.binary: try skip(try long())
     case TermTag.bitBinary: try skip(try long() &+ 1)
     case TermTag.smallBig: try skip(Int(try byte()) &+ 1)
@@ -195,15 +198,23 @@ struct ExternalTermReader: ~Escapable {
       return (try take(Int(try byte())), true)
     case TermTag.atomUTF8:
       offset &+= 1
-      return (try take(try short()), true)
+      return (try take(try atomLength()), true)
     case TermTag.smallAtom:
       offset &+= 1
       return (try take(Int(try byte())), false)
     case TermTag.atom:
       offset &+= 1
-      return (try take(try short()), false)
+      return (try take(try atomLength()), false)
     default: throw fault("expected an atom")
     }
+  }
+
+  private mutating func atomLength() throws(TermFault) -> Int {
+    let count = try short()
+    guard count <= Self.atomByteLimit else {
+      throw fault("an atom has at most 255 characters")
+    }
+    return count
   }
 
   /// The next term when it is an integer of at most 64 bits, else nothing; it stays there then.
