@@ -122,6 +122,34 @@ import Testing
     while try walk.next() != nil {}
     #expect(count.value < 200 * byteCount, "\(count.value / byteCount) times")
   }
+
+  private func context(_ raw: [UInt8], claiming byteCount: Int? = nil) -> [UInt8] {
+    let header = ContextHeader(
+      isOverfull: false, runID: 7, firstSequence: 9, maximumTimestamp: 0, roles: 0)
+    var content = CompressedContent.encode(raw, state: LZ4.State())
+    if let byteCount { content.overwrite(UInt32(byteCount), at: 0) }
+    return header.encode() + content
+  }
+
+  /// Four bytes of a context stand for a process that takes hundreds in memory.
+  @Test func aContextOfTooManyProcessesIsRefused() throws {
+    let most = 1 + 4 * ProcessLives.maximumLifeCount
+    let fine = context([UInt8](repeating: 0, count: most))
+    #expect(fine.count < 4 << 10)
+    let found = try Context(decoding: fine.rawSpan)
+    #expect(found.lives.count == ProcessLives.maximumLifeCount)
+    let more = context([UInt8](repeating: 0, count: most + 4))
+    #expect(throws: ByteReader.Malformed.self) { _ = try Context(decoding: more.rawSpan) }
+  }
+
+  @Test func aContextThatClaimsMoreThanAMebibyteIsRefusedUnread() throws {
+    let bomb = context([UInt8](repeating: 0, count: 8 << 20))
+    #expect(throws: ByteReader.Malformed.self) { _ = try Context(decoding: bomb.rawSpan) }
+    for claim in [Context.maximumByteCount + 1, 1 << 26, Int(UInt32.max)] {
+      let liar = context([0], claiming: claim)
+      #expect(throws: ByteReader.Malformed.self) { _ = try Context(decoding: liar.rawSpan) }
+    }
+  }
 }
 
 /// A file that counts the bytes that are read of it.

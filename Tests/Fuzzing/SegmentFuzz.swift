@@ -109,8 +109,9 @@ struct RecordingFuzz {
     for facet in [Facet.kind, .process, .function, .correlationID] {
       _ = try recording.facets(of: facet)
     }
-    // A liar whose checksums are right may bring the order about; what verify calls sound may not.
-    guard report.isSound else { return }
+    // A liar whose checksums are right may bring the order about, and a trailer or directory that
+    // lies may hide events, of which verify warns; what verify finds nothing in may not.
+    guard report.findingCount == 0 else { return }
     faults.expect(isOrdered && isDescending, "a sound recording answers out of order")
     faults.expect(count == descendingCount && sum == 0, "\(count) up, \(descendingCount) down")
     faults.expect(total == count, "a sound recording counts \(total) and has \(count)")

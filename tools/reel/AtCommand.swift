@@ -11,11 +11,14 @@ struct AtCommand: ParsableCommand {
         reel at trace/ 2026-11-21T03:22:00.5Z
         reel at trace/ 1795223980700000000 --process '<0.157.0>'
         reel at trace/ end --calling
+        reel at trace/ 1795223980700000000 --to 1795223980710000000
 
       The moment is nanoseconds since 1970, ISO 8601, or `end` for the last event. What kinds of \
       events mean (entry and exit of calls, spawn, state, …) is part of the recording: see \
-      `reel record --help`, --role. With --json a line for each process, its events in the fields \
-      that `reel record` reads.
+      `reel record --help`, --role. With --to it shows what was at work from one moment to the \
+      other instead: functions and nodes of the syntax tree, with their events in that time and \
+      the calls of them that were open before. With --json a line for each process, its events \
+      in the fields that `reel record` reads.
       """)
 
   @Argument(help: "The folder of a recording, or a segment file.")
@@ -25,6 +28,11 @@ struct AtCommand: ParsableCommand {
     help: "The moment; events with this timestamp have happened. A negative one goes behind --.",
     transform: { $0 == "end" ? .max : try Arguments.time($0) })
   var time: Timestamp
+
+  @Option(
+    parsing: .unconditional, help: "Show what was at work up to this moment.",
+    transform: Arguments.time)
+  var to: Timestamp?
 
   @Option(help: "This process alone.")
   var process: String?
@@ -37,8 +45,15 @@ struct AtCommand: ParsableCommand {
 
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    if to != nil, process != nil || calling || explain {
+      throw ValidationError("--to goes with none of --process, --calling and --explain")
+    }
+  }
+
   func run() throws {
     let source = try Recording(path: recording)
+    if let to { return try showActivity(source, to) }
     let moment = try source.moment(at: time, process: process)
     var status = AnswerStatus(explain: explain, isJSON: output.json)
     var out = Output()
@@ -72,6 +87,33 @@ struct AtCommand: ParsableCommand {
   }
 }
 
+extension AtCommand {
+  private func showActivity(_ source: Recording, _ to: Timestamp) throws {
+    let activity = try source.activity(from: time, to: to)
+    var out = Output()
+    for (title, items) in [("function", activity.functions), ("ast_node", activity.astNodes)] {
+      for item in items {
+        if output.json {
+          out.json {
+            $0.member(title, item.name)
+            $0.member("events", item.eventCount)
+            $0.member("open_calls", item.openCallCount)
+          }
+        } else {
+          let open = item.openCallCount > 0 ? ", \(item.openCallCount) open before" : ""
+          out.line(
+            "\(title)  \(Wording.harmless(item.name))  "
+              + "\(Wording.count(item.eventCount, "event"))\(open)")
+        }
+      }
+    }
+    out.flush()
+    if !activity.isComplete {
+      Console.note("incomplete: not everything is known that was open before")
+    }
+  }
+}
+
 /// What is known of a process, for people.
 struct MomentText {
   /// The moment; times are given as how long ago they were.
@@ -101,7 +143,7 @@ struct MomentText {
       overflow || elapsed < 0 || self.time == .max
       ? "" : " (\(Wording.duration(UInt64(elapsed))) ago)"
     let parts = [
-      event.function.map(EventText.name) ?? event.kind ?? "", "\(time)\(ago)",
+      event.function?.description ?? event.kind ?? "", "\(time)\(ago)",
       EventText.data(event, byteCount: 4 * (columnCount ?? 250)),
     ]
     let line =

@@ -2,14 +2,6 @@ import Reel
 
 /// Parts of events as text.
 enum EventText {
-  /// A function as `Module.name/arity`, as far as it is known.
-  static func name(_ function: Function) -> String {
-    var text = function.module.map { "\($0)." } ?? ""
-    text += function.name ?? "?"
-    if let arity = function.arity { text += "/\(arity)" }
-    return text
-  }
-
   /// The attributes and the payload, the latter cut to about `byteCount` bytes.
   static func data(_ event: Event, byteCount: Int = .max) -> String {
     var parts: [String] = []

@@ -130,7 +130,7 @@ struct MomentReader {
   /// The snapshot without what a context stands for, and with what cuts have removed.
   private func snapshot(after base: Base?) throws(ReelError) -> Snapshot {
     var draft = SnapshotDraft(snapshot)
-    // What a cut has removed has happened all the same, and contexts count it: it only is not shown.
+    // What a cut has removed has happened all the same, and contexts count it: it is not shown.
     draft.control.cuts = []
     guard let base else { return Snapshot(draft) }
     var cost = QueryCost()

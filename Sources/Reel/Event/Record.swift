@@ -103,7 +103,9 @@ struct RecordView: ~Escapable {
       end += Int(length)
       let isIdentifier =
         index == Record.Field.id.rawValue || index == Record.Field.parentID.rawValue
-      if length > (isIdentifier ? Limits.idByteCount : Limits.textByteCount) {
+      if length > (isIdentifier ? Limits.idByteCount : Limits.textByteCount)
+        || isIdentifier && length == 0
+      {
         isWithinLimits = false
       }
     }

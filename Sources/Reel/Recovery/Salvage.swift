@@ -307,8 +307,8 @@ struct Salvage {
     }
   }
 
-  /// Tells of frames that a buffer's header knows of and that are not there: at least the next number
-  /// was given, and how many more nobody can tell.
+  /// Tells of frames that a buffer's header knows of and that are not there: at least the next
+  /// number was given, and how many more nobody can tell.
   private mutating func noteEnd(
     of reader: BufferReader, _ progress: BufferProgress?, hasDamage: Bool,
     _ tell: (Corruption) -> Void
