@@ -238,7 +238,7 @@ struct ChromeExport: CallSink {
     guard let encoding = view.payloadEncoding else { return }
     view.withPayloadBytes { span in
       let all = 0..<span.byteCount
-      switch PayloadForm(span, encoding, depth: 6) {
+      switch PayloadForm(span, encoding, depth: 6, node: view.node) {
       case .json:
         output.append(literal: ",\"data\":")
         output.append(bytesOf: span, all)

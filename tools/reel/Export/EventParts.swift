@@ -55,7 +55,9 @@ enum PayloadForm {
   private static let termByteLimit = 64 << 10
 
   /// The form of a payload, checked: what claims to be JSON and is not is shown as bytes.
-  init(_ bytes: RawSpan, _ encoding: Payload.Encoding, depth: Int) {
+  init(
+    _ bytes: RawSpan, _ encoding: Payload.Encoding, depth: Int, node: @autoclosure () -> String?
+  ) {
     self = .base64
     switch encoding {
     case .json where Self.isJSON(bytes, depth): self = .json
@@ -65,7 +67,9 @@ enum PayloadForm {
       self = text.isUTF8 ? .text(nil) : .base64
     case .externalTerm:
       do throws(TermFault) {
-        self = .term(try ExternalTermPrinter.text(bytes, limit: Self.termByteLimit))
+        let node = Array((node() ?? "").utf8)
+        self = .term(
+          try ExternalTermPrinter.text(bytes, node: node, limit: Self.termByteLimit))
       } catch {}
     default: break
     }

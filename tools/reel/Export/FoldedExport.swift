@@ -18,7 +18,8 @@ struct FoldedExport: CallSink {
   private(set) var mergedCount = 0
   private let counts: Bool
   private var names = CallNames()
-  private var stacks: [(parent: Int, name: Int, total: UInt64)] = []
+  /// The first is for what there is no room for.
+  private var stacks: [(parent: Int, name: Int, total: UInt64)] = [(-1, 0, 0)]
   private var children: [Child: Int] = [:]
 
   /// - Parameter counts: Whether calls are counted rather than their time.
@@ -95,7 +96,7 @@ struct FoldedExport: CallSink {
   private mutating func child(of parent: Int, _ name: Int) -> Int {
     let key = Child(parent: parent, name: name)
     if let place = children[key] { return place }
-    guard stacks.count < Self.stackLimit || parent < 0 && stacks.isEmpty else {
+    guard stacks.count < Self.stackLimit else {
       mergedCount += 1
       return max(parent, 0)
     }

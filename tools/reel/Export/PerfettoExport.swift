@@ -282,7 +282,7 @@ struct PerfettoExport: CallSink {
   ) {
     guard let encoding = view.payloadEncoding else { return }
     view.withPayloadBytes { value in
-      switch PayloadForm(value, encoding, depth: 1) {
+      switch PayloadForm(value, encoding, depth: 1, node: view.node) {
       case .json:
         let start = writer.begin(4)
         writer.field(1, name.rawValue)

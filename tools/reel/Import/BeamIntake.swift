@@ -63,7 +63,7 @@ struct BeamIntake: ~Copyable {
         }
         let byteCount = records.reject()
         try skip(offset, "\(refusal.reason); \(Wording.count(byteCount, "byte")) passed over")
-      case .dropped(let count): outcome.lostCount += count
+      case .dropped(let count): lose(count)
       case .damage(let byteCount):
         recordNumber += 1
         try skip(
@@ -100,7 +100,7 @@ struct BeamIntake: ~Copyable {
       return (error.description, true)
     }
     switch result {
-    case .dropped(let count): outcome.lostCount += count
+    case .dropped(let count): lose(count)
     case .event(let time):
       guard let timestamp = timestamp(time) else {
         return ("its timestamp is out of range; give another --start", false)
@@ -120,6 +120,11 @@ struct BeamIntake: ~Copyable {
       }
     }
     return nil
+  }
+
+  private mutating func lose(_ count: Int) {
+    let sum = outcome.lostCount.addingReportingOverflow(count)
+    outcome.lostCount = sum.overflow ? .max : sum.partialValue
   }
 
   /// The moment that a message tells; nothing when it is beyond 64 bits.

@@ -52,7 +52,7 @@ struct EventWriter {
       hasUndeclared = append(event.attributes, to: &output)
     }
     if let payload = event.payload {
-      append(payload, isVerbatimAllowed: !hasUndeclared, to: &output)
+      append(payload, of: event.node, isVerbatimAllowed: !hasUndeclared, to: &output)
     }
     // Every member starts with its comma; the first one's place is the brace's.
     if output.count == start {
@@ -163,7 +163,7 @@ struct EventWriter {
   /// Appends the payload in the first form that reads back as the same bytes: verbatim JSON, text,
   /// base64.
   private func append(
-    _ payload: Payload, isVerbatimAllowed: Bool, to output: inout [UInt8]
+    _ payload: Payload, of node: String?, isVerbatimAllowed: Bool, to output: inout [UInt8]
   ) {
     let bytes = payload.bytes
     let span = bytes.byteSpan
@@ -186,14 +186,15 @@ struct EventWriter {
         append(.dataEncoding, to: &output)
         output.append(decimal: payload.encoding.rawValue, isQuoted: false)
       }
-      if payload.encoding == .externalTerm { appendTerm(span, to: &output) }
+      if payload.encoding == .externalTerm { appendTerm(span, node, to: &output) }
     }
   }
 
   /// Appends an external term as Erlang prints it, for people; readers pass over it.
-  private func appendTerm(_ bytes: RawSpan, to output: inout [UInt8]) {
+  private func appendTerm(_ bytes: RawSpan, _ node: String?, to output: inout [UInt8]) {
     do throws(TermFault) {
-      let text = try ExternalTermPrinter.text(bytes, limit: Self.termByteLimit)
+      let text = try ExternalTermPrinter.text(
+        bytes, node: Array((node ?? "").utf8), limit: Self.termByteLimit)
       append(.dataTerm, to: &output)
       output.append(jsonString: text.byteSpan)
     } catch {
