@@ -25,6 +25,8 @@ struct ReelCommand: ParsableCommand {
         reel query trace/ --correlation req-17 --json > req-17.jsonl
         reel at trace/ 2026-11-21T03:22:00.5Z    processes, states and stacks at a moment
         reel replay trace/ --speed 10            see it happen again
+        reel follow trace/ --kind error          see it happen now
+        reel play trace/                         go through it in the terminal
 
       Standard output carries data only; messages go to standard error. With --json, integers of \
       64 bits are strings. Exit status: 0 done, also when nothing matches; 1 failure; 2 the \
@@ -36,7 +38,7 @@ struct ReelCommand: ParsableCommand {
     version: "reel 0.1.0 (recording format 0)",
     subcommands: [
       RecordCommand.self, InfoCommand.self, QueryCommand.self, AtCommand.self, TreeCommand.self,
-      WhyCommand.self, ReplayCommand.self,
+      WhyCommand.self, ReplayCommand.self, FollowCommand.self, PlayCommand.self,
       DropCommand.self, DumpCommand.self, VerifyCommand.self, RepairCommand.self,
       DocumentCommand.self,
     ])
