@@ -250,7 +250,7 @@ struct PlayerScreen {
   // MARK: Below
 
   private static let keys =
-    " space play  +- speed  ←→ step  p f c k same…  i o u calls  g go  / n find  e filter  ? q"
+    " space play  + - speed  ←→ step  p f c k same  i o u calls  g / e  ? help  q quit"
 
   private func status(_ view: PlayerView) -> ScreenRow {
     guard let prompt = view.prompt else { return ScreenRow(text: " \(view.message)") }
