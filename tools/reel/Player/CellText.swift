@@ -69,10 +69,7 @@ enum CellText {
     for character in rest {
       let cells = self.width(character)
       if used + cells > width {
-        if lines.count + 1 == count {
-          lines.append(fit(line + " ", max(width - 1, 0)) + "…")
-          return lines.map { fit($0, width) }
-        }
+        if lines.count + 1 == count { return lines + [fit(line + "…", width - 1, mark: "") + "…"] }
         lines.append(line)
         line = ""
         used = 0

@@ -317,7 +317,8 @@ final class PlayerModel {
   func deadline(after clock: Int64) -> Int64 {
     if searching != nil { return clock }
     guard let playing, let next = upcoming?.timestamp else { return nextCount }
-    let wait = (Double(next.nanoseconds) - Double(playing.time)) / speed
+    let exact = next.nanoseconds.subtractingReportingOverflow(playing.time)
+    let wait = (exact.overflow ? .infinity : Double(exact.partialValue)) / speed
     let due = wait < 4e18 ? playing.clock &+ Int64(wait) : .max
     return min(max(due, clock &+ Self.frame), clock &+ Self.longFrame)
   }
