@@ -168,7 +168,7 @@ import Testing
       var names: [String] = []
       for node in lane.nodes where node.isCall {
         names.removeLast(names.count - node.depth)
-        names.append(EventText.name(node.event.function ?? Function()))
+        names.append((node.event.function ?? Function()).description)
         guard let own = node.selfTime, counts || own > 0 else { continue }
         let stack = ([lane.process ?? "(no process)"] + names).joined(separator: ";")
         expected[stack, default: 0] += counts ? 1 : own

@@ -147,7 +147,7 @@ import Testing
       }
       #expect(checked.phases["B"] == entries + open, "from \(from)")
       for process in moment.processes where !process.stack.isEmpty {
-        let names = process.stack.map { EventText.name($0.function ?? Function()) }
+        let names = process.stack.map { ($0.function ?? Function()).description }
         #expect(checked.calls[process.name]?.starts(with: names) == true, "from \(from)")
       }
     }

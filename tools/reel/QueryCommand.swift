@@ -141,9 +141,8 @@ struct QueryCommand: ParsableCommand {
     status.take(tally.completeness, tally.cost)
     if tally.count == 0, let id = filter.id {
       status.idNotFound(id, source.path)
-    } else if tally.count == 0 {
-      status.nothingMatches(
-        ofRecording: try source.count(), try source.instrumentation(query))
+    } else if tally.count == 0, let instrumentation = try source.instrumentation(query) {
+      status.nothingMatches(ofRecording: try source.count(), instrumentation)
     }
   }
 

@@ -68,7 +68,7 @@ struct ChromeExport: CallSink {
   }
 
   mutating func resume(_ entry: Event, _ frame: inout CallFrame, in lane: CallLane) {
-    let name = entry.function.map(EventText.name) ?? entry.kind ?? ""
+    let name = entry.function?.description ?? entry.kind ?? ""
     frame.tag = names.number { $0.append(contentsOf: name.utf8) }
     start("B", lane, frame.start)
     output.append(literal: ",\"cat\":\"call\",\"name\":")

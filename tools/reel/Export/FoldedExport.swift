@@ -34,7 +34,7 @@ struct FoldedExport: CallSink {
 
   mutating func resume(_ entry: Event, _ frame: inout CallFrame, in lane: CallLane) {
     let name = names.number {
-      $0.append(contentsOf: (entry.function.map(EventText.name) ?? entry.kind ?? "").utf8)
+      $0.append(contentsOf: (entry.function?.description ?? entry.kind ?? "").utf8)
     }
     frame.tag = stack(lane, name)
   }

@@ -74,7 +74,7 @@ struct PerfettoExport: CallSink {
     let packet = start(lane, frame.start)
     let event = writer.begin(11)
     head(.begin, lane, .entry)
-    let text = entry.function.map(EventText.name) ?? entry.kind ?? ""
+    let text = entry.function?.description ?? entry.kind ?? ""
     let name = name { $0.append(contentsOf: text.utf8) }
     writer.field(10, name)
     integer(.beganTime, entry.timestamp?.nanoseconds ?? 0)
