@@ -11,6 +11,9 @@ public final class Recording: Sendable {
   /// The recording's folder; nothing when it is a lone segment file.
   let recordingFolder: (any Folder)?
   let cache: ReadCache
+  private let configuration: RecordingConfiguration
+  private let clock: any Clock
+  private let mark: (@Sendable () -> LiveMark?)?
   private let lock = Lock()
   private nonisolated(unsafe) var source: Source
   private nonisolated(unsafe) var isClosed = false
@@ -33,8 +36,16 @@ public final class Recording: Sendable {
   public convenience init(
     path: String, configuration: RecordingConfiguration = RecordingConfiguration()
   ) throws(ReelError) {
+    try self.init(path: path, configuration: configuration, floor: 0)
+  }
+
+  /// As ``init(path:configuration:)``, without the segments before the one that has the sequence
+  /// number `floor`.
+  convenience init(
+    path: String, configuration: RecordingConfiguration, floor: UInt64
+  ) throws(ReelError) {
     if let folder = try Self.folder(path) {
-      try self.init(folder: folder, configuration: configuration)
+      try self.init(folder: folder, configuration: configuration, floor: floor)
     } else {
       try self.init(segment: path, configuration: configuration)
     }
@@ -42,12 +53,16 @@ public final class Recording: Sendable {
 
   init(
     folder: any Folder, configuration: RecordingConfiguration = RecordingConfiguration(),
-    clock: any Clock = SystemClock(), mark: (@Sendable () -> LiveMark?)? = nil
+    clock: any Clock = SystemClock(), mark: (@Sendable () -> LiveMark?)? = nil, floor: UInt64 = 0
   ) throws(ReelError) {
     recordingFolder = folder
     path = folder.path
+    self.configuration = configuration
+    self.clock = clock
+    self.mark = mark
     cache = ReadCache(folder: folder, configuration: configuration)
     let reader = SnapshotReader(folder: folder, clock: clock, mark: mark)
+    reader.floor = floor
     try reader.refresh()
     unsafe source = .folder(reader)
   }
@@ -59,6 +74,9 @@ public final class Recording: Sendable {
     let name = cut.map { String(path[path.index(after: $0)...]) } ?? path
     let folder = try POSIXFolder(path: parent, create: false)
     recordingFolder = nil
+    self.configuration = configuration
+    clock = SystemClock()
+    mark = nil
     cache = ReadCache(folder: folder, configuration: configuration)
     unsafe source = .segment(try Self.snapshot(of: folder, segment: name))
   }
@@ -114,6 +132,27 @@ public final class Recording: Sendable {
     case .folder(let reader):
       try reader.refresh()
       return reader.snapshot
+    }
+  }
+
+  // MARK: Following
+
+  /// Whether it is a lone segment file, which does not change.
+  var isLoneSegment: Bool { recordingFolder == nil }
+
+  /// Another reader of the same, without the segments before the one that has the sequence number
+  /// `floor`.
+  func reader(from floor: UInt64) throws(ReelError) -> Recording {
+    guard let recordingFolder else { return self }
+    return try Recording(
+      folder: recordingFolder, configuration: configuration, clock: clock, mark: mark,
+      floor: floor)
+  }
+
+  /// Looks no more at segments before the one that has the sequence number `floor`.
+  func raiseFloor(to floor: UInt64) {
+    lock.withLock {
+      if case .folder(let reader) = unsafe source { reader.floor = floor }
     }
   }
 

@@ -67,7 +67,6 @@ enum ContextFuzz {
   static func recipe() throws -> [String: [UInt8]] {
     var lives = ProcessLives(roles: KindRoles(["setting": .latched]))
     lives.begin(runID: 7, generation: 1)
-    lives.anchor()
     let kinds = ["call", "spawn", "call", "state_change", "setting", "register", "call"]
     for (number, kind) in kinds.enumerated() {
       for process in 0..<3 {

@@ -22,6 +22,7 @@ enum FuzzCorpus {
     case .context: return try ContextFuzz.recipe()
     case .document: return documents()
     case .json: return lines()
+    case .term: return TermFuzz.recipe()
     }
   }
 

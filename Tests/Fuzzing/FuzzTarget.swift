@@ -27,6 +27,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   case document
   /// Lines of JSON, as `reel record` reads them.
   case json
+  /// External terms of Erlang, as `reel import` reads them.
+  case term
 
   /// Gives `input` to the target.
   /// - Returns: What is wrong, nothing when all is well.
@@ -43,6 +45,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case .context: ContextFuzz.run(input, &faults)
     case .document: PartFuzz.document(input, &faults)
     case .json: JSONFuzz.run(input, &faults)
+    case .term: TermFuzz.run(input, &faults)
     }
     return faults.found
   }

@@ -137,10 +137,13 @@ final class MemoryFolder: Folder {
 
   func rename(_ name: String, to newName: String) throws(ReelError) {
     try change { contents throws(ReelError) in
-      guard let node = contents.nodes.removeValue(forKey: name) else {
+      if let node = contents.nodes.removeValue(forKey: name) {
+        contents.nodes[newName] = node
+      } else if let folder = contents.folders.removeValue(forKey: name) {
+        contents.folders[newName] = folder
+      } else {
         throw failure("rename", name, ErrorNumber.noEntry)
       }
-      contents.nodes[newName] = node
       contents.changes += 1
     }
   }

@@ -47,12 +47,26 @@ struct AnswerStatus {
     if !damages.isEmpty { status = .damage }
   }
 
-  /// Tells an empty answer from an empty recording.
-  func nothingMatches(ofRecording count: Int) {
+  /// Tells an empty answer from an empty recording, and what did not happen from what nobody looked
+  /// at.
+  func nothingMatches(ofRecording count: Int, _ instrumentation: Instrumentation? = nil) {
     Console.note(
       count == 0
         ? "the recording has no events"
         : "none of the recording's \(Wording.count(count, "event")) matches")
+    guard let instrumentation else { return }
+    if instrumentation.stretches.isEmpty {
+      Console.note("no instrumentation plan held in that time")
+    }
+    for stretch in instrumentation.stretches {
+      let from = TimestampText.rfc3339(stretch.from.nanoseconds)
+      let to = stretch.to.map { " to \(TimestampText.rfc3339($0.nanoseconds))" } ?? ""
+      let told =
+        stretch.isNamed
+        ? "names it: it was instrumented, and did not happen"
+        : "does not name it: nobody looked"
+      Console.note("instrumentation plan \(stretch.version), from \(from)\(to), \(told)")
+    }
   }
 
   mutating func idNotFound(_ id: String, _ path: String) {

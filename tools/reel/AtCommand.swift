@@ -11,11 +11,14 @@ struct AtCommand: ParsableCommand {
         reel at trace/ 2026-11-21T03:22:00.5Z
         reel at trace/ 1795223980700000000 --process '<0.157.0>'
         reel at trace/ end --calling
+        reel at trace/ 1795223980700000000 --to 1795223980710000000
 
       The moment is nanoseconds since 1970, ISO 8601, or `end` for the last event. What kinds of \
       events mean (entry and exit of calls, spawn, state, …) is part of the recording: see \
-      `reel record --help`, --role. With --json a line for each process, its events in the fields \
-      that `reel record` reads.
+      `reel record --help`, --role. With --to it shows what was at work from one moment to the \
+      other instead: functions and nodes of the syntax tree, with their events in that time and \
+      the calls of them that were open before. With --json a line for each process, its events \
+      in the fields that `reel record` reads.
       """)
 
   @Argument(help: "The folder of a recording, or a segment file.")
@@ -25,6 +28,11 @@ struct AtCommand: ParsableCommand {
     help: "The moment; events with this timestamp have happened. A negative one goes behind --.",
     transform: { $0 == "end" ? .max : try Arguments.time($0) })
   var time: Timestamp
+
+  @Option(
+    parsing: .unconditional, help: "Show what was at work up to this moment.",
+    transform: Arguments.time)
+  var to: Timestamp?
 
   @Option(help: "This process alone.")
   var process: String?
@@ -37,8 +45,15 @@ struct AtCommand: ParsableCommand {
 
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    if to != nil, process != nil || calling || explain {
+      throw ValidationError("--to goes with none of --process, --calling and --explain")
+    }
+  }
+
   func run() throws {
     let source = try Recording(path: recording)
+    if let to { return try showActivity(source, to) }
     let moment = try source.moment(at: time, process: process)
     var status = AnswerStatus(explain: explain, isJSON: output.json)
     var out = Output()
@@ -48,10 +63,9 @@ struct AtCommand: ParsableCommand {
       for process in processes { printer.write(process, to: &out) }
       for event in moment.latched { printer.write(latched: event, to: &out) }
     } else {
-      for process in processes { MomentText.write(process, to: &out) }
-      for event in moment.latched {
-        MomentText.write("latched", event, to: &out)
-      }
+      let text = MomentText(at: time)
+      for process in processes { text.write(process, to: &out) }
+      for event in moment.latched { text.write("latched", event, to: &out) }
     }
     out.flush()
     if let process, processes.isEmpty {
@@ -73,9 +87,42 @@ struct AtCommand: ParsableCommand {
   }
 }
 
+extension AtCommand {
+  private func showActivity(_ source: Recording, _ to: Timestamp) throws {
+    let activity = try source.activity(from: time, to: to)
+    var out = Output()
+    for (title, items) in [("function", activity.functions), ("ast_node", activity.astNodes)] {
+      for item in items {
+        if output.json {
+          out.json {
+            $0.member(title, item.name)
+            $0.member("events", item.eventCount)
+            $0.member("open_calls", item.openCallCount)
+          }
+        } else {
+          let open = item.openCallCount > 0 ? ", \(item.openCallCount) open before" : ""
+          out.line(
+            "\(title)  \(Wording.harmless(item.name))  "
+              + "\(Wording.count(item.eventCount, "event"))\(open)")
+        }
+      }
+    }
+    out.flush()
+    if !activity.isComplete {
+      Console.note("incomplete: not everything is known that was open before")
+    }
+  }
+}
+
 /// What is known of a process, for people.
-enum MomentText {
-  static func write(_ process: ProcessMoment, to out: inout Output) {
+struct MomentText {
+  /// The moment; times are given as how long ago they were.
+  let time: Timestamp
+  private let columnCount = terminalColumnCount()
+
+  init(at time: Timestamp) { self.time = time }
+
+  func write(_ process: ProcessMoment, to out: inout Output) {
     out.line(Wording.harmless(process.name))
     if let spawn = process.spawn { write("began", spawn, to: &out) }
     if let registration = process.registration { write("name", registration, to: &out) }
@@ -87,16 +134,22 @@ enum MomentText {
   }
 
   /// A line of an event with a word for what it is here.
-  static func write(_ title: String, _ event: Event, to out: inout Output) {
-    let time = TimestampText.rfc3339(event.timestamp?.nanoseconds ?? 0)
+  func write(_ title: String, _ event: Event, to out: inout Output) {
+    let happened = event.timestamp ?? .min
+    let time = TimestampText.rfc3339(happened.nanoseconds).dropFirst(11).dropLast()
+    let (elapsed, overflow) = self.time.nanoseconds.subtractingReportingOverflow(
+      happened.nanoseconds)
+    let ago =
+      overflow || elapsed < 0 || self.time == .max
+      ? "" : " (\(Wording.duration(UInt64(elapsed))) ago)"
     let parts = [
-      time, event.function.map(EventText.name) ?? event.kind ?? "",
-      EventText.data(event, byteCount: 4 * (terminalColumnCount() ?? 250)),
+      event.function?.description ?? event.kind ?? "", "\(time)\(ago)",
+      EventText.data(event, byteCount: 4 * (columnCount ?? 250)),
     ]
     let line =
-      "  \(title)\(String(repeating: " ", count: max(0, 7 - title.count))) "
+      "  \(title)\(String(repeating: " ", count: max(0, 6 - title.count)))"
       + parts.filter { !$0.isEmpty }.map(Wording.harmless).joined(separator: "  ")
-    out.line(terminalColumnCount().map { String(line.prefix($0)) } ?? line)
+    out.line(columnCount.map { String(line.prefix($0)) } ?? line)
   }
 }
 

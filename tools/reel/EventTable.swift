@@ -36,7 +36,7 @@ struct EventTable {
     let cells = [
       String(decoding: time[11..<(time.count - 1)], as: UTF8.self), event.kind ?? "",
       Self.processes(event),
-      event.function.map(EventText.name) ?? "", event.correlationID ?? "",
+      event.function?.description ?? "", event.correlationID ?? "",
       event.id.map(\.description) ?? "",
       EventText.data(event, byteCount: columnCount.map { $0 * 4 } ?? .max),
     ]

@@ -2,14 +2,6 @@ import Reel
 
 /// Parts of events as text.
 enum EventText {
-  /// A function as `Module.name/arity`, as far as it is known.
-  static func name(_ function: Function) -> String {
-    var text = function.module.map { "\($0)." } ?? ""
-    text += function.name ?? "?"
-    if let arity = function.arity { text += "/\(arity)" }
-    return text
-  }
-
   /// The attributes and the payload, the latter cut to about `byteCount` bytes.
   static func data(_ event: Event, byteCount: Int = .max) -> String {
     var parts: [String] = []
@@ -18,8 +10,10 @@ enum EventText {
     }
     if let payload = event.payload {
       let bytes = payload.bytes.prefix(byteCount)
+      let term = payload.encoding == .externalTerm ? term(payload, event.node, byteCount) : nil
       switch payload.encoding {
       case .text, .json, .jsonMembers: parts.append(String(decoding: bytes, as: UTF8.self))
+      case .externalTerm where term != nil: parts.append(term ?? "")
       default:
         var digits = Array("0x".utf8)
         BinaryText.appendHexadecimal(Array(bytes), to: &digits)
@@ -27,6 +21,18 @@ enum EventText {
       }
     }
     return parts.joined(separator: " ")
+  }
+
+  /// An external term as Erlang prints it, or nothing when its bytes are none.
+  private static func term(_ payload: Payload, _ node: String?, _ byteCount: Int) -> String? {
+    let node = Array((node ?? "").utf8)
+    do throws(TermFault) {
+      let text = try ExternalTermPrinter.text(
+        payload.bytes.byteSpan, node: node, limit: byteCount)
+      return String(decoding: text, as: UTF8.self)
+    } catch {
+      return nil
+    }
   }
 
   private static func text(_ value: AttributeValue) -> String {

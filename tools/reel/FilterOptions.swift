@@ -59,6 +59,11 @@ struct FilterOptions: ParsableArguments {
 
   /// The query that the options describe; `recording` tells the types of its attributes.
   func query(_ recording: Recording) throws -> Query {
+    try query { try recording.attributes }
+  }
+
+  /// As ``query(_:)``; the declared attributes are asked for only where they matter.
+  func query(_ declarations: () throws -> [AttributeDeclaration]) throws -> Query {
     var query = Query(from: from ?? .min, to: to ?? .max)
     query.id = id.map { EventID($0) }
     query.kinds = kind
@@ -76,7 +81,7 @@ struct FilterOptions: ParsableArguments {
       query.function = parts.name
       query.arity = arity ?? parts.arity
     }
-    if !conditions.isEmpty { query.attributes = try attributes(recording.attributes) }
+    if !conditions.isEmpty { query.attributes = try attributes(declarations()) }
     return query
   }
 

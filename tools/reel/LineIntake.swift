@@ -25,6 +25,8 @@ struct LineIntake: ~Copyable {
     var batch = 1
     var isStrict = false
     var acknowledges = false
+    /// The file that the lines are of; nothing for standard input.
+    var file: String?
   }
 
   /// Skipped lines of which each is reported.
@@ -33,7 +35,7 @@ struct LineIntake: ~Copyable {
   private let recorder: Recorder
   private let reader: EventReader
   private let counters: RecordCounters
-  private let options: Options
+  private var options: Options
   private var encoder = EventEncoder()
   private var lineNumber = 0
   private var eventCount = 0
@@ -49,6 +51,15 @@ struct LineIntake: ~Copyable {
     self.reader = reader
     self.counters = counters
     self.options = options
+  }
+
+  /// Says that the lines that follow are of another file.
+  mutating func begin(file: String) {
+    options.file = file
+    lineNumber = 0
+    eventCount = counters.events.load(ordering: .relaxed)
+    skippedCount = counters.skipped.load(ordering: .relaxed)
+    droppedCount = counters.dropped.load(ordering: .relaxed)
   }
 
   /// Takes every line of `lines`, until it ends or somebody asks to stop.
@@ -67,7 +78,8 @@ struct LineIntake: ~Copyable {
         return try appendBatch()
       case .failed(let code):
         try appendBatch()
-        Console.error("standard input: read failed: \(systemMessage(code)) (errno \(code))")
+        let file = options.file ?? "standard input"
+        Console.error("\(file): read failed: \(systemMessage(code)) (errno \(code))")
         throw ExitCode(ExitStatus.failure.rawValue)
       }
     }
@@ -143,7 +155,7 @@ struct LineIntake: ~Copyable {
 
   // MARK: Refusals
 
-  private static func isAboutEvents(_ error: ReelError) -> Bool {
+  static func isAboutEvents(_ error: ReelError) -> Bool {
     switch error {
     case .limitExceeded, .invalidArgument, .duplicateID: true
     default: false
@@ -167,13 +179,17 @@ struct LineIntake: ~Copyable {
     counters.skipped.store(skippedCount, ordering: .relaxed)
     if options.isStrict {
       try appendBatch()
-      Console.error("line \(line): \(reason); stopped there, as --strict asks")
+      Console.error("\(place(line)): \(reason); stopped there, as --strict asks")
       throw ExitCode(ExitStatus.failure.rawValue)
     }
-    if skippedCount <= Self.reportLimit { Console.write("line \(line): \(reason)\n") }
+    if skippedCount <= Self.reportLimit { Console.write("\(place(line)): \(reason)\n") }
     if skippedCount == Self.reportLimit {
       Console.note("further lines that cannot be taken are only counted")
     }
+  }
+
+  private func place(_ line: Int) -> String {
+    (options.file.map { "\($0): " } ?? "") + "line \(line)"
   }
 
   // MARK: Acknowledgement

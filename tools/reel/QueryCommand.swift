@@ -99,7 +99,8 @@ struct QueryCommand: ParsableCommand {
       if let id = filter.id {
         status.idNotFound(id, source.path)
       } else if !cursor.completeness.isLimited {
-        status.nothingMatches(ofRecording: try source.count())
+        status.nothingMatches(
+          ofRecording: try source.count(), try source.instrumentation(query))
       }
     }
   }
@@ -138,7 +139,11 @@ struct QueryCommand: ParsableCommand {
     }
     out.flush()
     status.take(tally.completeness, tally.cost)
-    if tally.count == 0, let id = filter.id { status.idNotFound(id, source.path) }
+    if tally.count == 0, let id = filter.id {
+      status.idNotFound(id, source.path)
+    } else if tally.count == 0, let instrumentation = try source.instrumentation(query) {
+      status.nothingMatches(ofRecording: try source.count(), instrumentation)
+    }
   }
 
   /// The facet that `name` means: a field of events as in JSON, or a declared attribute.

@@ -146,7 +146,7 @@ struct RecordCommand: ParsableCommand {
     try intake.run(LineReader(descriptor: STDIN_FILENO, stopSignal: stopSignal))
   }
 
-  private static func report(_ recovery: RecoveryReport) {
+  static func report(_ recovery: RecoveryReport) {
     if recovery.recoveredRecordCount > 0 {
       Console.note(
         "recovered \(Wording.count(recovery.recoveredRecordCount, "record")) that an earlier run"

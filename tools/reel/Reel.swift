@@ -20,11 +20,15 @@ struct ReelCommand: ParsableCommand {
 
       Examples:
         my-program | reel record trace/          record JSON Lines
+        reel import trace/ run.trace             record a trace of Erlang or Elixir
         reel info trace/                         what is in it
         reel query trace/ --process '<0.157.0>' --kind message_send
         reel query trace/ --correlation req-17 --json > req-17.jsonl
         reel at trace/ 2026-11-21T03:22:00.5Z    processes, states and stacks at a moment
         reel replay trace/ --speed 10            see it happen again
+        reel follow trace/ --kind error          see it happen now
+        reel play trace/                         go through it in the terminal
+        reel export trace/ --format chrome -o trace.json
 
       Standard output carries data only; messages go to standard error. With --json, integers of \
       64 bits are strings. Exit status: 0 done, also when nothing matches; 1 failure; 2 the \
@@ -35,8 +39,10 @@ struct ReelCommand: ParsableCommand {
       """,
     version: "reel 0.1.0 (recording format 0)",
     subcommands: [
-      RecordCommand.self, InfoCommand.self, QueryCommand.self, AtCommand.self, TreeCommand.self,
-      WhyCommand.self, ReplayCommand.self,
+      RecordCommand.self, ImportCommand.self, ExportCommand.self, InfoCommand.self,
+      QueryCommand.self, AtCommand.self, TreeCommand.self, WhyCommand.self, ReplayCommand.self,
+      FollowCommand.self, PlayCommand.self, SliceCommand.self, MergeCommand.self,
+      PinCommand.self,
       DropCommand.self, DumpCommand.self, VerifyCommand.self, RepairCommand.self,
       DocumentCommand.self,
     ])

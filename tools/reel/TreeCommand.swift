@@ -87,18 +87,22 @@ struct TreeCommand: ParsableCommand {
     let data = Wording.harmless(EventText.data(event, byteCount: byteCount))
     guard node.isCall else {
       let peer = event.peerProcess.map { " > \($0)" } ?? ""
-      return "\(indent)· \(Wording.harmless((event.kind ?? "event") + peer))  \(data)"
+      return indent + joined(["· " + Wording.harmless((event.kind ?? "event") + peer), data])
     }
-    let name = Wording.harmless(event.function.map(EventText.name) ?? event.kind ?? "call")
+    let name = Wording.harmless(event.function?.description ?? event.kind ?? "call")
     let isOpen = node.exit == nil && !node.isUnwound
     let marked =
       (node.beganBefore ? "…" : "") + name + (isOpen ? "…" : "") + (node.isUnwound ? " !" : "")
     var times = ""
     if let duration = node.duration {
-      times = "  \(Wording.duration(duration))"
+      times = Wording.duration(duration)
       if let own = node.selfTime, own < duration { times += " (self \(Wording.duration(own)))" }
     }
-    return "\(indent)\(marked)\(times)  \(data)"
+    return indent + joined([marked, times, data])
+  }
+
+  private static func joined(_ parts: [String]) -> String {
+    parts.filter { !$0.isEmpty }.joined(separator: "  ")
   }
 
   // MARK: JSON

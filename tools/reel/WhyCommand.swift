@@ -61,13 +61,13 @@ struct WhyCommand: ParsableCommand {
 
   private static func write(_ title: String, _ event: Event, to out: inout Output) {
     let process = event.process.map { "\($0) " } ?? ""
-    let function = event.function.map { " " + EventText.name($0) } ?? ""
+    let function = event.function.map { " \($0)" } ?? ""
     let id = event.sequenceNumber.map { "#\($0.rawValue)" } ?? ""
     let data = EventText.data(event, byteCount: 4 * (terminalColumnCount() ?? 250))
     let padding = String(repeating: " ", count: max(0, 10 - title.count))
-    let line =
-      "\(title)\(padding)\(TimestampText.rfc3339(event.timestamp?.nanoseconds ?? 0))  \(id)  "
-      + Wording.harmless("\(process)\(event.kind ?? "")\(function)  \(data)")
+    let time = TimestampText.rfc3339(event.timestamp?.nanoseconds ?? 0)
+    let parts = ["\(title)\(padding)\(time)", id, "\(process)\(event.kind ?? "")\(function)", data]
+    let line = parts.filter { !$0.isEmpty }.map(Wording.harmless).joined(separator: "  ")
     out.line(terminalColumnCount().map { String(line.prefix($0)) } ?? line)
   }
 

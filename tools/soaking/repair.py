@@ -65,7 +65,7 @@ class Case:
     problems = soak.ended_well(run, statuses=(0, 1, 3))
     if digests(self.path) != before:
       problems.append("a file of the damaged recording has changed")
-    if os.path.exists(self.out + ".repairing"):
+    if os.path.exists(self.out + ".repair"):
       problems.append("the temporary folder is left behind")
     self.report, self.lost = report_of(run)
     if run.status == 1:

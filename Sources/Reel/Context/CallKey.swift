@@ -1,11 +1,33 @@
 /// What the entry and the exit of a call have in common, as hashes.
-struct CallKey: Hashable, Sendable {
+///
+/// Whoever nests calls needs it: go through the events of a process in the order in which they were
+/// recorded, keep the keys of the open calls, and at an exit look for the innermost that it
+/// ``ends(_:)``.
+public struct CallKey: Hashable, Sendable {
   /// Of the function, 0 when there is none.
   private var function: UInt64 = 0
   /// Of the call's id, 0 when there is none.
   private var callID: UInt64 = 0
 
   private init() {}
+
+  /// The key of the call that the event enters or leaves, at no copy of it.
+  public init(_ view: EventView) {
+    let (module, name) = (view.range(.module), view.range(.function))
+    let arity = view.arity.map { UInt32($0) + 1 } ?? 0
+    // Module and name lie side by side.
+    let start = module?.lowerBound ?? name?.lowerBound ?? 0
+    let end = name?.upperBound ?? module?.upperBound ?? start
+    let region = view.page.region
+    if start < end || arity != 0 {
+      let hash = textHash(region.bytes(start..<end), seed: Self.seed)
+      let length = module.map { UInt64($0.count) } ?? UInt64(Record.absentLength)
+      function = (hash ^ UInt64(arity) << 32 ^ length) | 1
+    }
+    if let id = view.range(.callID) {
+      callID = textHash(region.bytes(id), seed: Self.seed) | 1
+    }
+  }
 
   private static let seed: UInt64 = 0x5245_454C
 
@@ -28,7 +50,7 @@ struct CallKey: Hashable, Sendable {
   /// Where both have an id it decides, else the function; an exit without either ends any call. An
   /// exit ends the innermost call that it can, and with it all calls within: those were left by an
   /// error. One that can end none is of a call that began before the recording.
-  func ends(_ call: CallKey) -> Bool {
+  public func ends(_ call: CallKey) -> Bool {
     if callID != 0, call.callID != 0 { return callID == call.callID }
     return function == 0 || function == call.function
   }
@@ -36,7 +58,7 @@ struct CallKey: Hashable, Sendable {
 
 extension CallKey {
   /// The key of the call that `event` enters or leaves.
-  init(_ event: Event) {
+  public init(_ event: Event) {
     var short = Event()
     short.function = event.function
     short.callID = event.callID

@@ -72,6 +72,15 @@ struct Context {
   /// Raw bytes of the largest context, and of one that a reader accepts.
   static let maximumByteCount = 1 << 20
 
+  init(
+    header: ContextHeader, lives: [ProcessLives.Life],
+    latched: [(kind: String, item: ProcessLives.Item)]
+  ) {
+    self.header = header
+    self.lives = lives
+    self.latched = latched
+  }
+
   init(decoding content: RawSpan) throws(ByteReader.Malformed) {
     header = try ContextHeader(decoding: content)
     let raw = try CompressedContent.decode(

@@ -40,6 +40,11 @@ struct ContextWriter {
   /// Records are missing: nothing is known any more until a run begins.
   mutating func forget() { lives.forget() }
 
+  /// The next run begins with these lives.
+  mutating func carry(_ context: Context, intoRun runID: UInt64) {
+    lives.carry(context, intoRun: runID)
+  }
+
   /// Declares what kinds mean.
   mutating func setRoles(_ roles: KindRoles) {
     guard roles != lives.roles else { return }
@@ -54,10 +59,9 @@ struct ContextWriter {
     let isDue =
       recordCount >= recordInterval && byteCount >= byteRatio * lives.byteCount
     guard isSegmentStart || isDue else { return nil }
-    // Before its first record a run has no processes.
-    lives.enter(runID: runID)
-    if record.type == ControlRecord.runStartType { lives.anchor() }
-    guard lives.isAnchored else { return nil }
+    lives.begin(runID: runID)
+    // Before its first record a run has no processes, but those that it takes over.
+    guard lives.isAnchored || record.type == ControlRecord.runStartType else { return nil }
     recordCount = 0
     byteCount = 0
     return SegmentContext(

@@ -74,7 +74,7 @@ public struct KindRoles: Hashable, Sendable {
     "state_snapshot": .state, "message_send": .send, "message_receive": .receive,
     "error": .error, "process_register": .register, "process_unregister": .unregister,
     // https://www.erlang.org/doc/apps/kernel/trace.html
-    "call": .entry, "return_from": .exit, "exception_from": .exit, "spawn": .spawn,
+    "call": .entry, "return": .exit, "return_from": .exit, "exception_from": .exit, "spawn": .spawn,
     "spawned": .spawned, "exit": .processExit, "send": .send, "receive": .receive,
     "register": .register, "unregister": .unregister,
   ]

@@ -48,7 +48,10 @@ struct MomentReader {
       let rows = found.rows.filter { block.sequence(Int($0)) < below }
       try take(block, rows, generation, into: &lives)
     }
-    cost.add(sources.cost)
+    var total = sources.cost
+    total.segmentCount = snapshot.segments.count
+    total.add(cost)
+    cost = total
     // Of one process only its own events were looked at: a later run may have begun without it.
     if process != nil, try hasBegun(runAfter: lives.runID, &cost) { lives.forget() }
     let found = (processes: try processes(lives), latched: try latched(lives))
@@ -127,7 +130,7 @@ struct MomentReader {
   /// The snapshot without what a context stands for, and with what cuts have removed.
   private func snapshot(after base: Base?) throws(ReelError) -> Snapshot {
     var draft = SnapshotDraft(snapshot)
-    // What a cut has removed has happened all the same, and contexts count it: it only is not shown.
+    // What a cut has removed has happened all the same, and contexts count it: it is not shown.
     draft.control.cuts = []
     guard let base else { return Snapshot(draft) }
     var cost = QueryCost()
@@ -290,7 +293,7 @@ struct MomentReader {
     }
     if isRemoved { return nil }
     var event = Event(record, sequence: sequence, runID: runID, schema: schema)
-    if lacksPayload {
+    if lacksPayload, sequence > 0 {
       do throws(ReelError) {
         event.payload = try IDLookup(snapshot: snapshot, cache: cache).find(sequence)?.payload
       } catch {

@@ -68,7 +68,7 @@ struct ProcessLives {
   /// Processes kept.
   static let maximumLifeCount = 1 << 16
   /// A longer payload is left out of an item: the event itself has it.
-  static let payloadByteCount = 256
+  static let payloadByteCount = 128
   private static let maximumNameCount = 1 << 17
   private static let unknownRole: UInt8 = .max
   /// Knows nothing yet but the greatest timestamp of the events before the first to be taken.
@@ -160,8 +160,8 @@ struct ProcessLives {
     for record: borrowing RecordView, runID: UInt64, generation: Int
   ) {
     begin(runID: runID, generation: generation)
-    // The processes of the run before are gone with it.
-    if record.type == ControlRecord.runStartType { anchor() }
+    // From here on everything is seen; a context ahead of it may say what it began with.
+    if record.type == ControlRecord.runStartType { isAnchored = true }
   }
 
   /// Numbers of kinds and processes begin anew where `generation` differs, and so does everything
@@ -172,13 +172,19 @@ struct ProcessLives {
       roleOfKind.removeAll(keepingCapacity: true)
       placeOfProcess.removeAll(keepingCapacity: true)
     }
-    enter(runID: runID)
+    begin(runID: runID)
   }
 
-  /// What comes next is of the run with this id: of another one nothing is known.
-  mutating func enter(runID: UInt64) {
+  /// The processes of another run are gone with it.
+  mutating func begin(runID: UInt64) {
     guard runID != self.runID else { return }
     forget()
+    self.runID = runID
+  }
+
+  /// A run begins with these lives: those of the recording that it is cut from.
+  mutating func carry(_ context: Context, intoRun runID: UInt64) {
+    load(context)
     self.runID = runID
   }
 
@@ -200,12 +206,6 @@ struct ProcessLives {
     isAnchored = false
     isOverfull = false
     byteCount = 0
-  }
-
-  /// A run begins: that there are no processes is known.
-  mutating func anchor() {
-    forget()
-    isAnchored = true
   }
 
   // MARK: Processes

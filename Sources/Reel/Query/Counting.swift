@@ -27,7 +27,7 @@ struct Counting {
   }
 
   /// The events of a block all of which match, as its directory entry tells.
-  private func wholeCount(_ candidate: BlockCandidate) -> Int? {
+  func wholeCount(_ candidate: BlockCandidate) -> Int? {
     guard case .stored(let origin) = candidate else { return nil }
     return wholeCount(origin.entry)
   }

@@ -45,6 +45,10 @@ final class SnapshotReader {
   private var segmentControl = ControlState()
   private var controlSegment: UInt64 = 0
   private var controlEnd = 0
+  /// Segments before the one that has this sequence number are not looked at: a follower needs none
+  /// of them, however many there are.
+  var floor: UInt64 = 0
+  private var hasPassedOver = false
 
   /// A folder's time of change is no proof within this long of a change: the clock of a file system
   /// ticks slower than files come and go.
@@ -161,7 +165,7 @@ final class SnapshotReader {
   /// Whether the last run has no end, and no buffer is there that would have it: what a clean close
   /// leaves has one, and so has what a crash leaves.
   private var lacksEnd: Bool {
-    guard files.buffers.isEmpty else { return false }
+    guard files.buffers.isEmpty, !files.isPinned else { return false }
     // Documents are stored by runs.
     guard !files.segments.isEmpty else { return files.hasDocuments }
     return segmentControl.runs.last?.end == .open || draft.segments.last?.isEmpty == true
@@ -256,8 +260,11 @@ final class SnapshotReader {
   private func findMissing() -> UInt64 {
     draft.missing = []
     var end = max(1, draft.control.dropped.below)
+    if hasPassedOver, let first = draft.segments.first { end = max(end, first.firstSequence) }
     for segment in draft.segments {
-      if end < segment.firstSequence { draft.missing.append(end...(segment.firstSequence - 1)) }
+      if end < segment.firstSequence, !files.isPinned {
+        draft.missing.append(end...(segment.firstSequence - 1))
+      }
       end = max(end, segment.summary.nextSequence)
     }
     return end
@@ -270,14 +277,7 @@ final class SnapshotReader {
     var next = 0
     var segments: [ReadableSegment] = []
     foreignSegments = []
-    for sequence in files.segments {
-      // A segment that the writer's progress does not name yet is being begun: what it will hold is
-      // still in the buffer. Where it names none, it begins with what is in no block yet.
-      if let active, sequence > active.segment,
-        active.segment > 0 || sequence >= active.nextSequence
-      {
-        break
-      }
+    for sequence in relevantSegments(active) {
       while next < known.count, known[next].firstSequence < sequence { next += 1 }
       let old = next < known.count && known[next].firstSequence == sequence ? known[next] : nil
       if let old, old.isSealed {
@@ -294,6 +294,24 @@ final class SnapshotReader {
     }
     draft.segments = segments
     try refreshControl()
+  }
+
+  /// The segments to look at, by their first sequence numbers.
+  private func relevantSegments(_ active: BufferProgress?) -> ArraySlice<UInt64> {
+    var sequences = files.segments[...]
+    // A segment that the writer's progress does not name yet is being begun: what it will hold is
+    // still in the buffer. Where it names none, it begins with what is in no block yet.
+    while let active, let last = sequences.last, last > active.segment,
+      active.segment > 0 || last >= active.nextSequence
+    {
+      sequences.removeLast()
+    }
+    guard floor > 0, let first = sequences.lastIndex(where: { $0 <= floor }) else {
+      hasPassedOver = false
+      return sequences
+    }
+    hasPassedOver = first > sequences.startIndex
+    return sequences[first...]
   }
 
   /// A segment that is new or may have grown.

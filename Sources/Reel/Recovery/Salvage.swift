@@ -114,20 +114,15 @@ struct Salvage {
   /// Notes the repair as a run of its own: when the last one has no end, the new recording would
   /// seem to lack what came then.
   private mutating func noteRun() throws(ReelError) {
-    let wall = SystemClock().wall()
-    clock.set(wall: wall)
+    clock.set(wall: SystemClock().wall())
     let first = max(expected, end)
-    let milliseconds = UInt64(max(wall, 0) / 1_000_000) & 0xFFFF_FFFF_FFFF
-    let id = milliseconds << 16 | clock.random() & 0xFFFF
-    let run = Run(
-      id: id, firstSequence: first, startWall: wall, startMonotonic: clock.monotonic(),
-      processID: currentProcessID(), host: hostName())
+    let run = Run(firstSequence: first, clock: clock)
     try appender.lose(to: first)
-    let ending = ControlRecord.runEnd(wall: wall, monotonic: clock.monotonic())
+    let ending = ControlRecord.runEnd(wall: run.startWall, monotonic: run.startMonotonic)
     for (offset, record) in [.runStart(run), ending].enumerated() {
-      let bytes = record.record(timestamp: wall)
+      let bytes = record.record(timestamp: run.startWall)
       guard let view = try? RecordView(bytes.rawSpan) else { continue }
-      _ = appender.take(view, sequence: first + UInt64(offset), runID: id)
+      _ = appender.take(view, sequence: first + UInt64(offset), runID: run.id)
     }
     try appender.writeBlock()
   }
@@ -312,8 +307,8 @@ struct Salvage {
     }
   }
 
-  /// Tells of frames that a buffer's header knows of and that are not there: at least the next number
-  /// was given, and how many more nobody can tell.
+  /// Tells of frames that a buffer's header knows of and that are not there: at least the next
+  /// number was given, and how many more nobody can tell.
   private mutating func noteEnd(
     of reader: BufferReader, _ progress: BufferProgress?, hasDamage: Bool,
     _ tell: (Corruption) -> Void

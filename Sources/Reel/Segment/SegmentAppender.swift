@@ -107,6 +107,11 @@ struct SegmentAppender {
     contexts.setRoles(roles)
   }
 
+  /// The run that begins takes over what a context says, before its first record.
+  mutating func carry(_ context: Context, intoRun runID: UInt64) {
+    contexts.carry(context, intoRun: runID)
+  }
+
   /// Whether records were taken that are in no written block.
   var hasUnwritten: Bool { builder.rowCount > 0 || !unwritten.isEmpty }
 

@@ -58,8 +58,8 @@ import Testing
     }
   }
 
-  /// Of a run all of whose records were in files that are gone nothing can tell: what is left is what
-  /// an earlier close has left, to the byte.
+  /// Of a run all of whose records were in files that are gone nothing can tell: what is left is
+  /// what an earlier close has left, to the byte.
   @Test func aRunAllOfWhoseFilesAreGoneWasNeverThere() throws {
     let folder = MemoryFolder()
     var configuration = DamageRecipe.configuration

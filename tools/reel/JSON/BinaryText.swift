@@ -24,16 +24,26 @@ enum BinaryText {
 
   /// Appends `bytes` in base64.
   static func appendBase64(_ bytes: [UInt8], to output: inout [UInt8]) {
-    output.reserveCapacity(output.count + (bytes.count + 2) / 3 * 4)
-    for start in stride(from: 0, to: bytes.count, by: 3) {
-      let count = min(3, bytes.count - start)
-      var group: UInt32 = 0
-      for index in 0..<3 { group = group << 8 | (index < count ? UInt32(bytes[start + index]) : 0) }
-      for index in 0..<4 {
-        let value = UInt8(truncatingIfNeeded: group >> UInt32(18 - 6 * index)) & 63
-        output.append(index <= count ? base64Digit(value) : UInt8(ascii: "="))
-      }
+    let digits = base64Digits
+    var place = output.count
+    output.append(contentsOf: repeatElement(UInt8(ascii: "="), count: (bytes.count + 2) / 3 * 4))
+    var index = 0
+    while index &+ 3 <= bytes.count {
+      let group =
+        Int(bytes[index]) << 16 | Int(bytes[index &+ 1]) << 8 | Int(bytes[index &+ 2])
+      output[place] = digits[group >> 18]
+      output[place &+ 1] = digits[group >> 12 & 63]
+      output[place &+ 2] = digits[group >> 6 & 63]
+      output[place &+ 3] = digits[group & 63]
+      index &+= 3
+      place &+= 4
     }
+    guard index < bytes.count else { return }
+    let hasTwo = index + 1 < bytes.count
+    let group = Int(bytes[index]) << 16 | (hasTwo ? Int(bytes[index + 1]) << 8 : 0)
+    output[place] = digits[group >> 18]
+    output[place + 1] = digits[group >> 12 & 63]
+    if hasTwo { output[place + 2] = digits[group >> 6 & 63] }
   }
 
   /// The bytes of base64 `text`, or nothing when it is something else.
@@ -59,15 +69,8 @@ enum BinaryText {
     return bits == 0 ? bytes : nil
   }
 
-  private static func base64Digit(_ value: UInt8) -> UInt8 {
-    switch value {
-    case 0..<26: UInt8(ascii: "A") + value
-    case 26..<52: UInt8(ascii: "a") + value - 26
-    case 52..<62: UInt8(ascii: "0") + value - 52
-    case 62: UInt8(ascii: "+")
-    default: UInt8(ascii: "/")
-    }
-  }
+  private static let base64Digits = Array(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
   private static func base64Value(_ digit: UInt8) -> UInt8? {
     switch digit {

@@ -4,7 +4,7 @@ import Reel
 enum EventField: UInt8, CaseIterable {
   case id, idHex, timestamp, kind, process, peerProcess, module, function, arity
   case correlationID, astNodeID, node, callID, parentID, parentIDHex, secondClock
-  case data, dataText, dataBase64, dataEncoding
+  case data, dataText, dataBase64, dataEncoding, dataTerm
 
   /// The name in JSON.
   var name: StaticString {
@@ -29,6 +29,7 @@ enum EventField: UInt8, CaseIterable {
     case .dataText: "data_text"
     case .dataBase64: "data_base64"
     case .dataEncoding: "data_encoding"
+    case .dataTerm: "data_term"
     }
   }
 

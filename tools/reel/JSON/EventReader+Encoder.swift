@@ -61,7 +61,7 @@ extension EventReader {
     case .node: try setText(.node, of: &encoder, to: member, line)
     case .callID: try setText(.callID, of: &encoder, to: member, line)
     // Unreachable: fields of the payload are taken before.
-    case .data, .dataText, .dataBase64, .dataEncoding: break
+    case .data, .dataText, .dataBase64, .dataEncoding, .dataTerm: break
     }
   }
 

@@ -87,7 +87,7 @@ struct EventReader {
       event.parentID = try line.eventID(member, isHexadecimal: field == .parentIDHex)
     case .secondClock: event.secondClock = try line.integer(member)
     // Unreachable: fields of the payload are taken before.
-    case .data, .dataText, .dataBase64, .dataEncoding: break
+    case .data, .dataText, .dataBase64, .dataEncoding, .dataTerm: break
     }
   }
 
@@ -121,6 +121,8 @@ struct PayloadMembers {
   private var dataText: JSONMember?
   private var dataBase64: JSONMember?
   private var dataEncoding: JSONMember?
+  /// The text of an external term, which is for people: the bytes beside it are what counts.
+  private var dataTerm: JSONMember?
 
   mutating func set(_ field: EventField, _ member: JSONMember) {
     switch field {
@@ -128,20 +130,23 @@ struct PayloadMembers {
     case .dataText: dataText = member
     case .dataBase64: dataBase64 = member
     case .dataEncoding: dataEncoding = member
+    case .dataTerm: dataTerm = member
     default: break
     }
   }
 
   /// The whole payload when it is nothing but the value of `data`, which is most often so.
   var plainData: JSONMember? {
-    guard unknown.isEmpty, dataText == nil, dataBase64 == nil, dataEncoding == nil else {
-      return nil
-    }
+    guard unknown.isEmpty, dataText == nil, dataBase64 == nil, dataEncoding == nil,
+      dataTerm == nil
+    else { return nil }
     return data
   }
 
   func payload(_ line: RawSpan) throws(JSONFault) -> Payload? {
-    guard unknown.isEmpty else { return try members(line) }
+    // Without the term itself its text is all there is, and kept like any other field.
+    let isTextAlone = dataTerm != nil && (dataBase64 == nil || dataEncoding == nil)
+    guard unknown.isEmpty, !isTextAlone else { return try members(line) }
     if let data, dataText == nil, dataBase64 == nil, dataEncoding == nil {
       return Payload(line.array(data.value.range), encoding: .json)
     }
@@ -155,7 +160,7 @@ struct PayloadMembers {
   private func members(_ line: RawSpan) throws(JSONFault) -> Payload {
     if let duplicate = line.duplicate(among: unknown) { throw EventReader.duplicate(duplicate) }
     var members = unknown
-    for member in [data, dataText, dataBase64, dataEncoding] {
+    for member in [data, dataText, dataBase64, dataEncoding, dataTerm] {
       if let member { members.append(member) }
     }
     members.sort { $0.key.lowerBound < $1.key.lowerBound }

@@ -8,6 +8,8 @@ import Reel
 struct EventWriter {
   private let fields: EventFieldTable
   private let asStrings: Bool
+  /// Bytes of an external term's text after which it is cut.
+  private static let termByteLimit = 64 << 10
 
   /// - Parameters:
   ///   - attributes: What the recording declares, which is also what a reader must be given.
@@ -50,7 +52,7 @@ struct EventWriter {
       hasUndeclared = append(event.attributes, to: &output)
     }
     if let payload = event.payload {
-      append(payload, isVerbatimAllowed: !hasUndeclared, to: &output)
+      append(payload, of: event.node, isVerbatimAllowed: !hasUndeclared, to: &output)
     }
     // Every member starts with its comma; the first one's place is the brace's.
     if output.count == start {
@@ -112,10 +114,11 @@ struct EventWriter {
     output.append(UInt8(ascii: ","))
     output.append(jsonString: EventFieldTable.key(ofAttribute: name))
     output.append(UInt8(ascii: ":"))
-    append(value, to: &output)
+    Self.append(value, asStrings: asStrings, to: &output)
   }
 
-  private func append(_ value: AttributeValue, to output: inout [UInt8]) {
+  /// Appends the value of an attribute.
+  static func append(_ value: AttributeValue, asStrings: Bool, to output: inout [UInt8]) {
     switch value {
     case .text(let text): output.append(jsonString: text)
     case .integer(let number): output.append(decimal: number, isQuoted: asStrings)
@@ -129,13 +132,13 @@ struct EventWriter {
       output.append(UInt8(ascii: "["))
       for (index, value) in values.enumerated() {
         if index > 0 { output.append(UInt8(ascii: ",")) }
-        append(value, to: &output)
+        append(value, asStrings: asStrings, to: &output)
       }
       output.append(UInt8(ascii: "]"))
     }
   }
 
-  private func append(_ number: Double, to output: inout [UInt8]) {
+  private static func append(_ number: Double, to output: inout [UInt8]) {
     if number.isFinite {
       output.append(contentsOf: number.description.utf8)
     } else if number == .infinity {
@@ -160,7 +163,7 @@ struct EventWriter {
   /// Appends the payload in the first form that reads back as the same bytes: verbatim JSON, text,
   /// base64.
   private func append(
-    _ payload: Payload, isVerbatimAllowed: Bool, to output: inout [UInt8]
+    _ payload: Payload, of node: String?, isVerbatimAllowed: Bool, to output: inout [UInt8]
   ) {
     let bytes = payload.bytes
     let span = bytes.byteSpan
@@ -183,6 +186,19 @@ struct EventWriter {
         append(.dataEncoding, to: &output)
         output.append(decimal: payload.encoding.rawValue, isQuoted: false)
       }
+      if payload.encoding == .externalTerm { appendTerm(span, node, to: &output) }
+    }
+  }
+
+  /// Appends an external term as Erlang prints it, for people; readers pass over it.
+  private func appendTerm(_ bytes: RawSpan, _ node: String?, to output: inout [UInt8]) {
+    do throws(TermFault) {
+      let text = try ExternalTermPrinter.text(
+        bytes, node: Array((node ?? "").utf8), limit: Self.termByteLimit)
+      append(.dataTerm, to: &output)
+      output.append(jsonString: text.byteSpan)
+    } catch {
+      // No term, whatever its encoding says: the bytes are there.
     }
   }
 

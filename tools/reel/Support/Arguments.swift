@@ -61,6 +61,14 @@ enum Arguments {
     return try recording.event(id: EventID(text))?.sequenceNumber
   }
 
+  /// A sequence number: `#` and the number, or the number alone.
+  static func sequenceNumber(_ text: String) throws -> SequenceNumber {
+    guard let number = UInt64(text.hasPrefix("#") ? text.dropFirst() : text[...]) else {
+      throw ValidationError("'\(text)' is no cursor; give one such as '#1234'")
+    }
+    return SequenceNumber(rawValue: number)
+  }
+
   /// What a kind of events means: `KIND=ROLE`.
   static func role(_ text: String) throws -> (kind: String, role: EventRole) {
     guard let equals = text.lastIndex(of: "="), equals != text.startIndex,

@@ -119,6 +119,14 @@ func sleep(untilMonotonic deadline: Int64) {
   }
 }
 
+/// Whether `path` names something that is not a folder.
+func isFile(_ path: String) -> Bool {
+  var status = stat()
+  // Safe: the structure is there for the call.
+  guard unsafe stat(path, &status) == 0 else { return false }
+  return status.st_mode & S_IFMT != S_IFDIR
+}
+
 /// The columns of the terminal that standard output is, or nothing when it goes elsewhere.
 func terminalColumnCount() -> Int? {
   guard isatty(STDOUT_FILENO) == 1 else { return nil }

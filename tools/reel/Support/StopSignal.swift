@@ -68,6 +68,21 @@ struct StopSignal: Sendable {
     return unsafe poll(&polled, 1, 0) > 0
   }
 
+  /// Waits for as long, or until a signal comes.
+  /// - Returns: Whether one has come.
+  func wait(nanoseconds: Int64) -> Bool {
+    let deadline = monotonicNanoseconds() + nanoseconds
+    while true {
+      let rest = deadline - monotonicNanoseconds()
+      guard rest > 0 else { return isRequested }
+      var polled = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
+      // Rounded up: a wait of less than a millisecond would be none.
+      let milliseconds = Int32(clamping: (rest + 999_999) / 1_000_000)
+      // Safe: there is one entry.
+      if unsafe poll(&polled, 1, milliseconds) > 0 { return true }
+    }
+  }
+
   /// Waits until `descriptor` can be read.
   /// - Returns: Whether it can; false when a signal has come.
   func waitForInput(_ descriptor: Int32) -> Bool {
