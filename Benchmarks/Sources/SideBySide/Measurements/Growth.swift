@@ -114,6 +114,7 @@ struct Growth {
       try store.events(of: $0.function ?? Function(), limit: 1000)
     }
     try store.close()
+    try timeMoments(column)
     let child = try Child.start(
       .tellQueryMemory, ReelStore.name, path: folder.path, count: 100, source: .generated(seed: 2))
     guard child.isSuccess, let bytes = Int(child.output) else {
@@ -121,6 +122,22 @@ struct Growth {
     }
     let row = "memory of a reader after such queries, with the default cache (MB)"
     add(row, column, Double(bytes) / 1e6)
+  }
+
+  /// What the program was at the moments of events.
+  private mutating func timeMoments(_ column: String) throws {
+    let recording = try Recording(path: folder.path)
+    try time("all processes at a moment (µs)", column, 200) {
+      var fold = Fold()
+      fold.count = try recording.moment(at: $0.timestamp ?? .max).processes.count
+      return fold
+    }
+    try time("one process at a moment (µs)", column, 200) {
+      var fold = Fold()
+      let moment = try recording.moment(at: $0.timestamp ?? .max, process: $0.process)
+      fold.count = moment.processes.count
+      return fold
+    }
   }
 
   /// Opens a recording with the default cache, asks `count` times about events at random moments,
