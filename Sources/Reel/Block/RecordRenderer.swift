@@ -5,6 +5,7 @@ struct RecordRenderer {
   private let block: DecodedBlock
   private let rows: [Int32]
   private let schema: AttributeSchema
+  private let withPayloads: Bool
   /// Where each record begins, and where its next field goes.
   private var offsets: [Int] = []
   private var positions: [Int] = []
@@ -20,27 +21,32 @@ struct RecordRenderer {
   static let maximumByteCount = 2 * Limits.blockByteCount
 
   /// For `rows` of a block with all columns decoded.
-  private init(_ block: DecodedBlock, _ rows: [Int32], _ schema: AttributeSchema) {
+  private init(
+    _ block: DecodedBlock, _ rows: [Int32], _ schema: AttributeSchema, _ withPayloads: Bool
+  ) {
     self.block = block
     self.rows = rows
     self.schema = schema
+    self.withPayloads = withPayloads
   }
 
   /// A page with the records of `rows`, in that order, or of as many of them as may be in one page.
   ///
-  /// Rows whose payload is damaged are marked as unreadable.
+  /// Rows whose payload is damaged are marked as unreadable; unless `withPayloads` is set, no
+  /// payload is read, and the records have none.
   /// - Throws: ``ReelError/io(_:)``.
   static func page(
-    _ block: DecodedBlock, rows: [Int32], schema: AttributeSchema
+    _ block: DecodedBlock, rows: [Int32], schema: AttributeSchema, withPayloads: Bool = true
   ) throws(ReelError) -> RecordPage {
-    var renderer = RecordRenderer(block, rows, schema)
+    var renderer = RecordRenderer(block, rows, schema, withPayloads)
     return try renderer.render()
   }
 
   private mutating func render() throws(ReelError) -> RecordPage {
     let count = measure()
     if count < rows.count {
-      return try Self.page(block, rows: Array(rows[..<count]), schema: schema)
+      return try Self.page(
+        block, rows: Array(rows[..<count]), schema: schema, withPayloads: withPayloads)
     }
     positions = offsets.map { $0 + Record.headerByteCount }
     writeHeaders()
@@ -56,7 +62,7 @@ struct RecordRenderer {
     writeIdentifiers(block.callIDs, .callID)
     writeFlags()
     writeAttributes()
-    try writePayloads()
+    if withPayloads { try writePayloads() }
     var starts = offsets.map { UInt32($0) }
     for index in unreadable { starts[index] = RecordPage.unreadable }
     return RecordPage(region: region, offsets: starts, schema: schema, damage: damage)
@@ -81,7 +87,9 @@ struct RecordRenderer {
       attributes = rows.map { attributeSection(Int($0)) }
       for index in rows.indices { sizes[index] += attributes[index].count }
     }
-    for index in rows.indices { sizes[index] += block.payloadByteCount(Int(rows[index])) }
+    if withPayloads {
+      for index in rows.indices { sizes[index] += block.payloadByteCount(Int(rows[index])) }
+    }
     offsets.reserveCapacity(rows.count)
     var total = 0
     for (index, size) in sizes.enumerated() {
@@ -148,7 +156,8 @@ struct RecordRenderer {
       region.store(block.timestamps[row], at: start + 8)
       region.store(clock ?? 0, at: start + 16)
       let length = UInt32(block.payloadByteCount(row))
-      region.store(block.hasPayload(row) ? length : Record.absentPayload, at: start + 24)
+      let hasPayload = withPayloads && block.hasPayload(row)
+      region.store(hasPayload ? length : Record.absentPayload, at: start + 24)
       region.store(UInt32(0), at: start + 28)
       region.store(Record.absentLength, at: start + 32)
     }

@@ -43,6 +43,8 @@ extension Recording {
   /// - Parameters:
   ///   - time: The moment.
   ///   - process: The one asked about; nothing for all.
+  ///   - withPayloads: Whether the payloads of the events are looked up where the context does not
+  ///     have them: each costs about as much as ``event(_:)``.
   /// - Returns: What is known; without processes where none lived.
   /// - Throws: ``ReelError/io(_:)``, ``ReelError/closed``. Damage is told in ``Moment/damages``.
   /// - Complexity: Contexts lie in the recording every 16,384 events or 96 times their own bytes:
@@ -50,9 +52,11 @@ extension Recording {
   ///   by more than a segment make that more.
   ///   Of one process, only blocks that have it are decoded.
   public func moment(
-    at time: Timestamp = .max, process: String? = nil
+    at time: Timestamp = .max, process: String? = nil, withPayloads: Bool = true
   ) throws(ReelError) -> Moment {
-    try MomentReader(at: time, of: process, snapshot: try snapshot(), cache: cache).moment()
+    try MomentReader(
+      at: time, of: process, snapshot: try snapshot(), cache: cache, withPayloads: withPayloads
+    ).moment()
   }
 }
 

@@ -6,6 +6,7 @@ struct MomentReader {
   private let snapshot: Snapshot
   private let cache: ReadCache
   private let below: UInt64
+  private let withPayloads: Bool
   /// What could not be read beside the blocks that were looked through.
   private let met = Damages()
 
@@ -17,9 +18,10 @@ struct MomentReader {
   /// less than `below`.
   init(
     at time: Timestamp, of process: String?, snapshot: Snapshot, cache: ReadCache,
-    below: UInt64 = .max
+    below: UInt64 = .max, withPayloads: Bool = true
   ) {
     self.below = below
+    self.withPayloads = withPayloads
     self.time = time
     self.process = process
     self.snapshot = snapshot
@@ -208,7 +210,7 @@ struct MomentReader {
         }
         lives.take(
           record, sequence: block.sequence(row), runID: block.header.runID, kind: UInt32(kind),
-          process: symbol, generation: generation)
+          process: symbol, generation: generation, isPayloadElsewhere: block.hasPayload(row))
       } else if process != 0, let processes {
         lives.see(processes.text(code: process), process: symbol)
       }
@@ -233,7 +235,8 @@ struct MomentReader {
     mutating func next() throws(ReelError) -> [UInt8]? {
       if taken == page.count {
         rows.removeFirst(taken)
-        page = try RecordRenderer.page(block, rows: rows, schema: schema)
+        // Most are of calls that have ended by then: the payloads of the others are looked up.
+        page = try RecordRenderer.page(block, rows: rows, schema: schema, withPayloads: false)
         taken = 0
       }
       defer { taken += 1 }
@@ -293,7 +296,7 @@ struct MomentReader {
     }
     if isRemoved { return nil }
     var event = Event(record, sequence: sequence, runID: runID, schema: schema)
-    if lacksPayload, sequence > 0 {
+    if lacksPayload, withPayloads, sequence > 0 {
       do throws(ReelError) {
         event.payload = try IDLookup(snapshot: snapshot, cache: cache).find(sequence)?.payload
       } catch {

@@ -60,6 +60,8 @@ struct ProcessLives {
   /// The roles of kinds and the places of processes by the numbers that the caller has for them;
   /// begun anew when those are.
   private var generation = 0
+  /// Of the record that is being taken.
+  private var isPayloadElsewhere = false
   private var roleOfKind: [UInt8] = []
   private var placeOfProcess: [Int32] = []
 
@@ -100,12 +102,14 @@ struct ProcessLives {
   /// Takes the next record in order of arrival.
   ///
   /// Its kind and process have numbers, the same for the same text while `generation` is the same,
-  /// counted from 0; ``RecordSymbols/absent`` where it has none.
+  /// counted from 0; ``RecordSymbols/absent`` where it has none. A record may be without the payload
+  /// that the event has.
   @inline(__always)
   mutating func take(
     _ record: borrowing RecordView, sequence: UInt64, runID: UInt64, kind: UInt32,
-    process: UInt32, generation: Int
+    process: UInt32, generation: Int, isPayloadElsewhere: Bool = false
   ) {
+    self.isPayloadElsewhere = isPayloadElsewhere
     if record.type != 0 || runID != self.runID || generation != self.generation {
       prepare(for: record, runID: runID, generation: generation)
       if record.type != 0 { return }
@@ -274,20 +278,21 @@ struct ProcessLives {
     switch EventRole(rawValue: role) ?? .other {
     case .entry: enter(record, sequence, place)
     case .exit: leave(record, place)
-    case .state: byteCount += Self.keep(record, sequence, &lives[place].state)
-    case .register: byteCount += Self.keep(record, sequence, &lives[place].registration)
+    case .state: byteCount += Self.keep(record, sequence, &lives[place].state, isPayloadElsewhere)
+    case .register:
+      byteCount += Self.keep(record, sequence, &lives[place].registration, isPayloadElsewhere)
     case .unregister:
       byteCount -= lives[place].registration?.record.count ?? 0
       lives[place].registration = nil
     case .spawned:
       begin(place)
-      byteCount += Self.keep(record, sequence, &lives[place].spawn)
+      byteCount += Self.keep(record, sequence, &lives[place].spawn, isPayloadElsewhere)
     case .spawn:
       let peer = record.range(of: .peerProcess)
       guard !peer.isEmpty, let child = self.place(of: record.bytes.extracting(peer)) else { return }
       // The child may have been faster to tell.
       guard lives[Int(child)].spawn == nil else { return }
-      byteCount += Self.keep(record, sequence, &lives[Int(child)].spawn)
+      byteCount += Self.keep(record, sequence, &lives[Int(child)].spawn, isPayloadElsewhere)
     case .processExit: end(place32, process)
     case .latched: latch(record, sequence)
     case .other, .send, .receive, .error: break
@@ -311,7 +316,7 @@ struct ProcessLives {
       lives[place].unlistedCallCount += 1
       return
     }
-    let lacksPayload = Self.append(record, to: &lives[place].records)
+    let lacksPayload = Self.append(record, to: &lives[place].records) || isPayloadElsewhere
     let end = lives[place].records.count
     byteCount += end - (lives[place].calls.last?.end ?? 0)
     lives[place].calls.append(
@@ -337,19 +342,20 @@ struct ProcessLives {
 
   private mutating func latch(_ record: borrowing RecordView, _ sequence: UInt64) {
     let kind = String(decoding: record.bytes.extracting(record.range(of: .kind)))
-    byteCount += Self.keep(record, sequence, &latched[kind])
+    byteCount += Self.keep(record, sequence, &latched[kind], isPayloadElsewhere)
   }
 
   /// - Returns: The bytes that it takes more than the one before.
   private static func keep(
-    _ record: borrowing RecordView, _ sequence: UInt64, _ item: inout Item?
+    _ record: borrowing RecordView, _ sequence: UInt64, _ item: inout Item?,
+    _ isPayloadElsewhere: Bool
   ) -> Int {
     var kept = item ?? Item(sequence: 0, record: [], lacksPayload: false)
     item = nil  // so that its memory is used again
     let before = kept.record.count
     kept.record.removeAll(keepingCapacity: true)
     kept.sequence = sequence
-    kept.lacksPayload = append(record, to: &kept.record)
+    kept.lacksPayload = append(record, to: &kept.record) || isPayloadElsewhere
     defer { item = kept }
     return kept.record.count - before
   }

@@ -22,15 +22,16 @@ extension Recording {
   /// The functions and nodes of the syntax tree that were at work from one moment to another, both
   /// inclusive: those that events name, and those of calls that were open at the start.
   ///
-  /// - Throws: As ``facets(of:_:)`` and ``moment(at:process:)``.
-  /// - Complexity: That of ``facets(of:_:)``, and one ``moment(at:process:)``.
+  /// - Throws: As ``facets(of:_:)`` and ``moment(at:process:withPayloads:)``.
+  /// - Complexity: That of ``facets(of:_:)``, and one ``moment(at:process:withPayloads:)``.
   public func activity(from: Timestamp, to: Timestamp) throws(ReelError) -> Activity {
     let query = Query(from: from, to: to)
     var functions = try Self.items(facets(of: .function, query))
     var astNodes = try Self.items(facets(of: .astNodeID, query))
     var isComplete = true
     if from > .min {
-      let before = try moment(at: Timestamp(nanoseconds: from.nanoseconds - 1))
+      let before = try moment(
+        at: Timestamp(nanoseconds: from.nanoseconds - 1), withPayloads: false)
       isComplete = before.isComplete
       for call in before.processes.flatMap(\.stack) {
         if let function = call.function { Self.count(function.description, in: &functions) }

@@ -103,7 +103,9 @@ struct CauseSearch {
   /// A link, unless the event is in the chain already: ids may be wrong.
   private func check(_ event: Event?, _ reason: Causes.Reason) throws(ReelError) -> Causes.Link? {
     guard let event, let number = event.sequenceNumber, !known.contains(number) else { return nil }
-    return Causes.Link(event: event, reason: reason)
+    // What a context gives may be without its payload.
+    let whole = try IDLookup(snapshot: snapshot, cache: cache).find(number.rawValue)?.event
+    return Causes.Link(event: whole ?? event, reason: reason)
   }
 
   // MARK: Candidates
@@ -118,7 +120,8 @@ struct CauseSearch {
   ) throws(ReelError) -> ProcessMoment? {
     guard let time = event.timestamp, let number = event.sequenceNumber else { return nil }
     let reader = MomentReader(
-      at: time, of: process, snapshot: snapshot, cache: cache, below: number.rawValue)
+      at: time, of: process, snapshot: snapshot, cache: cache, below: number.rawValue,
+      withPayloads: false)
     return try reader.moment().processes.first { $0.name == process }
   }
 
