@@ -508,9 +508,20 @@ def read_configuration(source):
     return {"attributes": attributes}
 
 
+def read_roles(source):
+    count = source.varint()
+    require(count <= 64, "more than 64 roles")
+    roles = {}
+    for _ in range(count):
+        kind = source.string()
+        require(len(kind) <= 64, "a kind longer than 64 bytes")
+        roles[kind.decode(errors="replace")] = source.number("B")
+    return {"roles": roles}
+
+
 CONTROL = {1: ("run_start", read_run), 2: ("run_end", read_run_end), 3: ("gap", read_gap),
            4: ("cut", read_cut), 5: ("drop", read_drop), 6: ("sync_mark", read_sync),
-           7: ("configuration", read_configuration)}
+           7: ("configuration", read_configuration), 8: ("roles", read_roles)}
 
 
 class Removal:
@@ -705,7 +716,8 @@ class Segment:
                  "gaps": several(256, read_gap), "dropped_events": source.varint(),
                  "cuts": several(512, read_cut), "removed": read_drop(source),
                  "losses": several(256, read_loss),
-                 "watermark": source.varint(), **read_configuration(source)}
+                 "watermark": source.varint(), **read_configuration(source),
+                 **read_roles(source)}
         source.end("state")
         self.state = state
         self.attributes = state["attributes"]
@@ -821,6 +833,14 @@ class Segment:
             require(form in (1, 2), "the form of a part")
             require(at + size <= frame.at and first + blocks <= count, "the range of a part")
             parts.append(part)
+        context_count = source.varint()
+        require(context_count <= count, "the number of contexts")
+        end = 72
+        for _ in range(context_count):
+            at, size = source.varint(), source.varint()
+            source.take(8)  # The greatest timestamp before it: only a question of time asks.
+            require(end <= at and at + size <= frame.at, "the place of a context")
+            end = at + size
         source.end("directory")
         return entries, parts
 

@@ -75,7 +75,7 @@ public struct RecorderConfiguration: Sendable {
   /// The issue is what a moment costs to find out against what contexts cost to write: with 16,384
   /// it is some milliseconds, and a context of 200 processes takes 2 % of the bytes.
   var contextRecordInterval = 16_384
-  var contextByteRatio = 32
+  var contextByteRatio = 96
 
   var clock: any Clock = SystemClock()
 

@@ -53,7 +53,7 @@ public final class Recorder: Sendable {
     var roles = appender.control.roles
     try roles.merge(configuration.roles)
     recordingID = appender.recording
-    let run = Self.newRun(firstSequence: appender.nextSequence, clock: clock)
+    let run = Run(firstSequence: appender.nextSequence, clock: clock)
     let buffer = try Self.newBuffer(folder, configuration, appender, run)
     try opening.removeOldBuffers(except: buffer.header.firstSequence)
     recovery = opening.report
@@ -72,15 +72,6 @@ public final class Recorder: Sendable {
       _ = try log.append(.configuration(attributes.declarations))
     }
     if !configuration.roles.isEmpty { _ = try log.append(.roles(roles)) }
-  }
-
-  private static func newRun(firstSequence: UInt64, clock: any Clock) -> Run {
-    let wall = clock.wall()
-    let milliseconds = UInt64(max(wall, 0) / 1_000_000) & 0xFFFF_FFFF_FFFF
-    return Run(
-      id: milliseconds << 16 | clock.random() & 0xFFFF, firstSequence: firstSequence,
-      startWall: wall, startMonotonic: clock.monotonic(), processID: currentProcessID(),
-      host: hostName())
   }
 
   private static func newBuffer(

@@ -113,11 +113,12 @@ enum ChecksumMending {
     else { return }
     let capacity = bytes.count - BufferHeader.byteCount
     var offset = Int(progress.released)
-    // The current lap and the next.
+    // The current lap, and the next up to where the current one's frames begin.
+    let limit = offset + capacity
     for _ in 0..<2 {
       let number = UInt64(offset / capacity)
       let salt = bytes.rawSpan.integer(at: BufferLap.offset(number) + 8, as: UInt64.self)
-      let lapEnd = (offset / capacity + 1) * capacity
+      let lapEnd = min((offset / capacity + 1) * capacity, limit)
       while lapEnd - offset >= BufferFrame.headerByteCount {
         let place = BufferHeader.byteCount + offset % capacity
         let byteCount = Int(bytes.rawSpan.integer(at: place + 8, as: UInt32.self))

@@ -19,6 +19,7 @@ enum FuzzCorpus {
     case .index: return try indexes()
     case .control: return try controls()
     case .record: return try ["events": records(10).flatMap { $0 }]
+    case .context: return try ContextFuzz.recipe()
     case .document: return documents()
     case .json: return lines()
     }
@@ -40,6 +41,8 @@ enum FuzzCorpus {
     configuration.segmentByteCount = 5 << 10
     configuration.syncInterval = .zero
     configuration.attributes = RecordFuzz.schema.declarations
+    // Contexts ahead of most blocks.
+    (configuration.contextRecordInterval, configuration.contextByteRatio) = (5, 0)
     configuration.clock = ManualClock()
     let recorder = try Recorder(folder: folder, configuration: configuration)
     for event in events(count) { try recorder.append(event) }

@@ -41,7 +41,11 @@ import Testing
       ChecksumMending.segment(&bytes)
       let recording = try Recording(folder: MemoryFolder([SegmentFuzz.name(bytes): bytes]))
       #expect(try recording.count() > 5, "\(name)")
-      #expect(try recording.verify { _ in }.isSound, "\(name)")
+      // Of a segment that a run was still writing, its buffer is missed.
+      let isOpen = name == "open" || name == "gone-on-with"
+      var reasons: [String] = []
+      _ = try recording.verify { reasons.append($0.corruption.reason) }
+      #expect(reasons == (isOpen ? [RecoveryReport.lostEndReason] : []), "\(name)")
     }
     for (name, input) in try FuzzCorpus.recipe(.buffer) {
       var bytes = BufferFuzz.file(input)
@@ -51,9 +55,7 @@ import Testing
       var reader = try BufferReader(file: file)
       var count = 0
       #expect(try reader.read { _, _ in count += 1 })
-      withKnownIssue("the recipe's buffer has no record that is read", isIntermittent: true) {
-        #expect(count >= 3, "\(name): \(count)")
-      }
+      #expect(count >= 3, "\(name): \(count)")
     }
   }
 

@@ -21,6 +21,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   case control
   /// Records as the buffer holds them, to a block and back.
   case record
+  /// Contexts, ahead of blocks.
+  case context
   /// Versions of documents.
   case document
   /// Lines of JSON, as `reel record` reads them.
@@ -38,6 +40,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case .index: IndexFuzz.run(input, &faults)
     case .control: PartFuzz.control(input, &faults)
     case .record: PartFuzz.record(input, &faults)
+    case .context: ContextFuzz.run(input, &faults)
     case .document: PartFuzz.document(input, &faults)
     case .json: JSONFuzz.run(input, &faults)
     }

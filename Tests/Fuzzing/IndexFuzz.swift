@@ -75,6 +75,11 @@ enum IndexFuzz {
       faults.expect(part.blocks.upperBound <= directory.blocks.count, "a part of no blocks")
       faults.expect(part.offset + part.byteCount <= offset, "a part behind its directory")
     }
+    end = SegmentHeader.byteCount
+    for place in directory.contexts {
+      faults.expect(place.offset >= end && place.end <= offset, "a context in a wrong place")
+      end = place.end
+    }
     let again = directory.encode(state: LZ4.State())
     let decoded = try? Directory(decoding: again.rawSpan, at: offset)
     faults.expect(decoded == directory, "another directory comes back")

@@ -104,6 +104,7 @@ struct RecordingFuzz {
     }
     faults.expect(damages == report.damageCount, "\(damages) and \(report.damageCount) damages")
     _ = try recording.statistics()
+    _ = try recording.moment()
     let total = try recording.count()
     for facet in [Facet.kind, .process, .function, .correlationID] {
       _ = try recording.facets(of: facet)
@@ -144,6 +145,9 @@ struct RecordingFuzz {
     // A block that lies about its rows may throw here, and must not trap.
     faults.attempt("an id") { _ throws(ReelError) in
       if let id = event.id { _ = try recording.event(id: id) }
+    }
+    faults.attempt("a moment") { _ throws(ReelError) in
+      _ = try recording.moment(at: event.timestamp ?? .max, process: event.process)
     }
     faults.attempt("a number") { _ throws(ReelError) in
       if let number = event.sequenceNumber { _ = try recording.event(number) }

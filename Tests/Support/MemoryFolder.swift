@@ -43,10 +43,17 @@ final class MemoryFolder: Folder {
     self.contents = Mutex(contents)
   }
 
-  /// What it holds now.
+  /// What the death of the process would leave at this moment, also while a recorder is at work.
+  ///
+  /// Nothing gets or loses a name meanwhile, and buffers are looked at first: a record that goes
+  /// from one into a block then is in both, never in neither.
   var image: FolderImage {
     contents.withLock { contents in
-      var image = contents.nodes.mapValues { $0.bytes }
+      var image: FolderImage = [:]
+      for isBuffer in [true, false] {
+        for (name, node) in contents.nodes
+        where name.hasSuffix(FileName.bufferSuffix) == isBuffer { image[name] = node.bytes }
+      }
       for (name, folder) in contents.folders {
         for (file, bytes) in folder.image { image[name + "/" + file] = bytes }
       }
@@ -130,10 +137,13 @@ final class MemoryFolder: Folder {
 
   func rename(_ name: String, to newName: String) throws(ReelError) {
     try change { contents throws(ReelError) in
-      guard let node = contents.nodes.removeValue(forKey: name) else {
+      if let node = contents.nodes.removeValue(forKey: name) {
+        contents.nodes[newName] = node
+      } else if let folder = contents.folders.removeValue(forKey: name) {
+        contents.folders[newName] = folder
+      } else {
         throw failure("rename", name, ErrorNumber.noEntry)
       }
-      contents.nodes[newName] = node
       contents.changes += 1
     }
   }

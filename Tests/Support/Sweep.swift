@@ -71,3 +71,10 @@ struct Sweep {
     }
   }
 }
+
+extension [Sweep.Failure] {
+  /// Notes what is wrong.
+  mutating func fail(_ kind: String, _ details: String = "") {
+    append(Sweep.Failure(kind: kind, details: details))
+  }
+}

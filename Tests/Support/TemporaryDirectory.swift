@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import Reel
+
 /// Runs `body` with the path of a new folder, which is removed at the end; fails the test when a
 /// file in it is still open then.
 func withTemporaryDirectory(
@@ -66,6 +68,25 @@ func copyFolder(_ source: String, to destination: String) throws {
   for name in try FileManager.default.contentsOfDirectory(atPath: source).sorted() {
     // A file may be dropped between listing and copying.
     try? FileManager.default.copyItem(
+      atPath: source + "/" + name, toPath: destination + "/" + name)
+  }
+}
+
+/// Copies a folder that a recorder is at work in so that all that was appended is in the copy, as
+/// it is in what the death of the process leaves.
+///
+/// Buffers come first: what goes from one into a block meanwhile is in both then. A copy in another
+/// order may have it in neither.
+func copyLiveFolder(_ source: String, to destination: String) throws {
+  try FileManager.default.createDirectory(
+    atPath: destination, withIntermediateDirectories: true)
+  for name in try fileNames(source) where name.hasSuffix(FileName.bufferSuffix) {
+    try FileManager.default.copyItem(
+      atPath: source + "/" + name, toPath: destination + "/" + name)
+  }
+  // Listed anew: a segment that has come meanwhile may hold what the buffer no longer has.
+  for name in try fileNames(source) where !name.hasSuffix(FileName.bufferSuffix) {
+    try FileManager.default.copyItem(
       atPath: source + "/" + name, toPath: destination + "/" + name)
   }
 }

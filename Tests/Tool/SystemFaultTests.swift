@@ -120,7 +120,7 @@ import Testing
         ["repair", shim.trace, target], environment: shim.environment(sync + ":EIO"))
       #expect(run.status == 1 && run.errors.contains("errno 5"), "\(sync): \(run.errors)")
       #expect(!FileManager.default.fileExists(atPath: target), "\(sync)")
-      #expect(!FileManager.default.fileExists(atPath: target + ".repairing"), "\(sync)")
+      #expect(!FileManager.default.fileExists(atPath: target + ".repair"), "\(sync)")
       #expect(try ToolRun("repair", shim.trace, target).status == 0)
     }
   }

@@ -5,7 +5,7 @@ import Reel
 struct AtCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "at",
-    abstract: "Shows what the program was at a moment: its processes, their states and open calls.",
+    abstract: "Shows the processes at a moment, their states and open calls.",
     discussion: """
       Examples:
         reel at trace/ 2026-11-21T03:22:00.5Z
@@ -14,8 +14,8 @@ struct AtCommand: ParsableCommand {
 
       The moment is nanoseconds since 1970, ISO 8601, or `end` for the last event. What kinds of \
       events mean (entry and exit of calls, spawn, state, …) is part of the recording: see \
-      `reel record --help`, --role. With --json a line for each process, its events in the fields that \
-      `reel record` reads.
+      `reel record --help`, --role. With --json a line for each process, its events in the fields \
+      that `reel record` reads.
       """)
 
   @Argument(help: "The folder of a recording, or a segment file.")
@@ -48,10 +48,9 @@ struct AtCommand: ParsableCommand {
       for process in processes { printer.write(process, to: &out) }
       for event in moment.latched { printer.write(latched: event, to: &out) }
     } else {
-      for process in processes { MomentText.write(process, to: &out) }
-      for event in moment.latched {
-        MomentText.write("latched", event, to: &out)
-      }
+      let text = MomentText(at: time)
+      for process in processes { text.write(process, to: &out) }
+      for event in moment.latched { text.write("latched", event, to: &out) }
     }
     out.flush()
     if let process, processes.isEmpty {
@@ -74,8 +73,14 @@ struct AtCommand: ParsableCommand {
 }
 
 /// What is known of a process, for people.
-enum MomentText {
-  static func write(_ process: ProcessMoment, to out: inout Output) {
+struct MomentText {
+  /// The moment; times are given as how long ago they were.
+  let time: Timestamp
+  private let columnCount = terminalColumnCount()
+
+  init(at time: Timestamp) { self.time = time }
+
+  func write(_ process: ProcessMoment, to out: inout Output) {
     out.line(Wording.harmless(process.name))
     if let spawn = process.spawn { write("began", spawn, to: &out) }
     if let registration = process.registration { write("name", registration, to: &out) }
@@ -87,16 +92,22 @@ enum MomentText {
   }
 
   /// A line of an event with a word for what it is here.
-  static func write(_ title: String, _ event: Event, to out: inout Output) {
-    let time = TimestampText.rfc3339(event.timestamp?.nanoseconds ?? 0)
+  func write(_ title: String, _ event: Event, to out: inout Output) {
+    let happened = event.timestamp ?? .min
+    let time = TimestampText.rfc3339(happened.nanoseconds).dropFirst(11).dropLast()
+    let (elapsed, overflow) = self.time.nanoseconds.subtractingReportingOverflow(
+      happened.nanoseconds)
+    let ago =
+      overflow || elapsed < 0 || self.time == .max
+      ? "" : " (\(Wording.duration(UInt64(elapsed))) ago)"
     let parts = [
-      time, event.function.map(EventText.name) ?? event.kind ?? "",
-      EventText.data(event, byteCount: 4 * (terminalColumnCount() ?? 250)),
+      event.function.map(EventText.name) ?? event.kind ?? "", "\(time)\(ago)",
+      EventText.data(event, byteCount: 4 * (columnCount ?? 250)),
     ]
     let line =
-      "  \(title)\(String(repeating: " ", count: max(0, 7 - title.count))) "
+      "  \(title)\(String(repeating: " ", count: max(0, 6 - title.count)))"
       + parts.filter { !$0.isEmpty }.map(Wording.harmless).joined(separator: "  ")
-    out.line(terminalColumnCount().map { String(line.prefix($0)) } ?? line)
+    out.line(columnCount.map { String(line.prefix($0)) } ?? line)
   }
 }
 

@@ -38,7 +38,8 @@ struct ReelCommand: ParsableCommand {
     version: "reel 0.1.0 (recording format 0)",
     subcommands: [
       RecordCommand.self, InfoCommand.self, QueryCommand.self, AtCommand.self, TreeCommand.self,
-      WhyCommand.self, ReplayCommand.self, FollowCommand.self, PlayCommand.self,
+      WhyCommand.self, SliceCommand.self, MergeCommand.self, PinCommand.self,
+      ReplayCommand.self, FollowCommand.self, PlayCommand.self,
       DropCommand.self, DumpCommand.self, VerifyCommand.self, RepairCommand.self,
       DocumentCommand.self,
     ])

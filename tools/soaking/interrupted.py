@@ -81,7 +81,7 @@ class Interrupted:
     out, problems = os.path.join(folder, "out"), []
     if digests(self.path_in(folder)) != self.before:
       problems.append("a file of the damaged recording has changed")
-    leftover = out + ".repairing"
+    leftover = out + ".repair"
     if os.path.exists(out):
       problems += [f"under its final name: {text}" for text in self.whole(out)]
     elif run.status in (0, 3):

@@ -46,7 +46,8 @@ struct ContextHeader: Hashable, Sendable {
     maximumTimestamp = try reader.integer(Int64.self, "a context's greatest timestamp")
     roles = try reader.integer(UInt64.self, "a context's roles")
     guard firstSequence >= 1, firstSequence <= Limits.sequenceNumber else {
-      throw ByteReader.Malformed("a context's first sequence number", "cannot be", found: roles)
+      throw ByteReader.Malformed(
+        "a context's first sequence number", "cannot be", found: firstSequence)
     }
   }
 }
@@ -71,13 +72,20 @@ struct Context {
   /// Raw bytes of the largest context, and of one that a reader accepts.
   static let maximumByteCount = 1 << 20
 
+  init(
+    header: ContextHeader, lives: [ProcessLives.Life],
+    latched: [(kind: String, item: ProcessLives.Item)]
+  ) {
+    self.header = header
+    self.lives = lives
+    self.latched = latched
+  }
+
   init(decoding content: RawSpan) throws(ByteReader.Malformed) {
     header = try ContextHeader(decoding: content)
     let raw = try CompressedContent.decode(
-      content.extracting(ContextHeader.byteCount..<content.byteCount))
-    guard raw.count <= Self.maximumByteCount else {
-      throw ByteReader.Malformed("a context", "is too long", found: raw.count)
-    }
+      content.extracting(ContextHeader.byteCount..<content.byteCount),
+      limit: Self.maximumByteCount)
     var reader = ByteReader(raw.rawSpan)
     for _ in 0..<(try reader.count("the number of latched kinds", limit: reader.remaining)) {
       let item = try Self.item(&reader)
@@ -85,7 +93,13 @@ struct Context {
       let kind = String(decoding: record.bytes.extracting(record.range(of: .kind)))
       latched.append((kind, item))
     }
-    while reader.remaining > 0 { lives.append(try Self.life(&reader)) }
+    while reader.remaining > 0 {
+      // A process takes four bytes at least, and hundreds in memory.
+      guard lives.count < ProcessLives.maximumLifeCount else {
+        throw ByteReader.Malformed("a context", "has too many processes", found: lives.count)
+      }
+      lives.append(try Self.life(&reader))
+    }
   }
 
   private static func life(
@@ -148,10 +162,20 @@ extension ProcessLives {
 
   /// - Returns: Whether all fitted.
   private func encode(payloadLimit: Int, to output: inout [UInt8]) -> Bool {
-    output.append(varint: UInt64(latched.count))
+    var items: [UInt8] = []
+    var itemCount: UInt64 = 0
     for (_, item) in latched.sorted(by: { $0.key < $1.key }) {
-      Self.append(item, payloadLimit, to: &output)
+      let start = items.count
+      Self.append(item, payloadLimit, to: &items)
+      guard items.count <= Context.maximumByteCount / 2 else {
+        items.removeLast(items.count - start)
+        break
+      }
+      itemCount += 1
     }
+    output.append(varint: itemCount)
+    output.append(items.rawSpan)
+    guard itemCount == UInt64(latched.count) else { return false }
     for life in lives where life.isLive {
       let start = output.count
       Self.append(life, payloadLimit, to: &output)

@@ -12,9 +12,7 @@ struct ContextVerification {
     schema = control.attributes
   }
 
-  /// Goes over a segment; segments come in order.
-  ///
-  /// - Parameter tell: Called with each fault.
+  /// Goes over a segment, and calls `tell` with each fault; segments come in order.
   mutating func verify(
     _ file: SegmentFile, _ scan: SegmentScanner.Result, _ tell: (Corruption) -> Void
   ) throws(ReelError) {

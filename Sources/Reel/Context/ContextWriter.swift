@@ -16,7 +16,7 @@ struct ContextWriter {
   private let recordInterval: Int
   private let byteRatio: Int
 
-  /// - Parameter maximumTimestamp: Of the events before the first that will be taken.
+  /// Knows nothing yet but the greatest timestamp of the events before the first to be taken.
   init(
     roles: KindRoles, maximumTimestamp: Int64, configuration: RecorderConfiguration
   ) {
@@ -40,6 +40,11 @@ struct ContextWriter {
   /// Records are missing: nothing is known any more until a run begins.
   mutating func forget() { lives.forget() }
 
+  /// The next run begins with these lives.
+  mutating func carry(_ context: Context, intoRun runID: UInt64) {
+    lives.carry(context, intoRun: runID)
+  }
+
   /// Declares what kinds mean.
   mutating func setRoles(_ roles: KindRoles) {
     guard roles != lives.roles else { return }
@@ -48,14 +53,15 @@ struct ContextWriter {
 
   /// The context ahead of a block that begins with `record`; nothing while none is due.
   mutating func next(
-    ahead record: borrowing RecordView, sequence: UInt64, isSegmentStart: Bool, state: LZ4.State
+    ahead record: borrowing RecordView, sequence: UInt64, runID: UInt64, isSegmentStart: Bool,
+    state: LZ4.State
   ) -> SegmentContext? {
     let isDue =
       recordCount >= recordInterval && byteCount >= byteRatio * lives.byteCount
     guard isSegmentStart || isDue else { return nil }
-    // Before its first record a run has no processes.
-    if record.type == ControlRecord.runStartType { lives.anchor() }
-    guard lives.isAnchored else { return nil }
+    lives.begin(runID: runID)
+    // Before its first record a run has no processes, but those that it takes over.
+    guard lives.isAnchored || record.type == ControlRecord.runStartType else { return nil }
     recordCount = 0
     byteCount = 0
     return SegmentContext(

@@ -40,9 +40,12 @@ public struct ProcessMoment: Hashable, Sendable {
 extension Recording {
   /// What the program was at `time`: its processes, their states and their open calls.
   ///
-  /// - Parameter process: The one asked about; nothing for all.
+  /// - Parameters:
+  ///   - time: The moment.
+  ///   - process: The one asked about; nothing for all.
+  /// - Returns: What is known; without processes where none lived.
   /// - Throws: ``ReelError/io(_:)``, ``ReelError/closed``. Damage is told in ``Moment/damages``.
-  /// - Complexity: Contexts lie in the recording every 16,384 events or 32 times their own bytes:
+  /// - Complexity: Contexts lie in the recording every 16,384 events or 96 times their own bytes:
   ///   the newest before the moment is read and what follows up to it. Events that came in too late
   ///   by more than a segment make that more.
   ///   Of one process, only blocks that have it are decoded.
@@ -82,6 +85,6 @@ extension Event {
         ? Payload(
           record.payload.copied(), encoding: Payload.Encoding(rawValue: record.payloadEncoding))
         : nil)
-    sequenceNumber = SequenceNumber(rawValue: sequence)
+    sequenceNumber = sequence == 0 ? nil : SequenceNumber(rawValue: sequence)
   }
 }

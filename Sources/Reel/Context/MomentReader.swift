@@ -6,10 +6,15 @@ struct MomentReader {
   private let snapshot: Snapshot
   private let cache: ReadCache
   private let below: UInt64
+  /// What could not be read beside the blocks that were looked through.
+  private let met = Damages()
 
-  /// - Parameters:
-  ///   - process: The one asked about; nothing for all.
-  ///   - below: Only events with lesser sequence numbers have happened.
+  private final class Damages {
+    var all: [Corruption] = []
+  }
+
+  /// Prepares the question: of the one process, or of all, and of events with sequence numbers
+  /// less than `below`.
   init(
     at time: Timestamp, of process: String?, snapshot: Snapshot, cache: ReadCache,
     below: UInt64 = .max
@@ -43,12 +48,16 @@ struct MomentReader {
       let rows = found.rows.filter { block.sequence(Int($0)) < below }
       try take(block, rows, generation, into: &lives)
     }
-    cost.add(sources.cost)
+    var total = sources.cost
+    total.segmentCount = snapshot.segments.count
+    total.add(cost)
+    cost = total
     // Of one process only its own events were looked at: a later run may have begun without it.
     if process != nil, try hasBegun(runAfter: lives.runID, &cost) { lives.forget() }
-    let damages = snapshot.damages + sources.takeDamages()
+    let found = (processes: try processes(lives), latched: try latched(lives))
+    let damages = snapshot.damages + sources.takeDamages() + met.all
     return Moment(
-      time: time, processes: try processes(lives), latched: try latched(lives),
+      time: time, processes: found.processes, latched: found.latched,
       isComplete: isComplete(base) && !lives.isOverfull && damages.isEmpty, damages: damages,
       cost: cost)
   }
@@ -104,14 +113,13 @@ struct MomentReader {
     let file = try cache.file(segment)
     let (frame, _) = try file.frame(at: place.offset, limit: place.byteCount)
     cost.bytesRead += place.byteCount
-    guard frame.type == .context, let context = try? Context(decoding: frame.content.rawSpan),
+    guard frame.type == .context,
+      let header = try? ContextHeader(decoding: frame.content.rawSpan),
       // It is of this place, and of kinds that mean the same.
-      directory?.blocks.first(where: { $0.offset >= place.end })?.firstSequence
-        == context.header.firstSequence,
-      context.header.roles == snapshot.control.roles.fingerprint,
-      context.header.firstSequence <= below
+      directory?.blocks.first(from: place.end)?.firstSequence == header.firstSequence,
+      header.roles == snapshot.control.roles.fingerprint, header.firstSequence <= below
     else { return nil }
-    return context
+    return try? Context(decoding: frame.content.rawSpan)
   }
 
   private func isEnough(_ context: Context) -> Bool {
@@ -119,14 +127,16 @@ struct MomentReader {
     return context.lives.contains { $0.name.elementsEqual(process.utf8) }
   }
 
-  /// The snapshot without what a context stands for.
+  /// The snapshot without what a context stands for, and with what cuts have removed.
   private func snapshot(after base: Base?) throws(ReelError) -> Snapshot {
-    guard let base else { return snapshot }
+    var draft = SnapshotDraft(snapshot)
+    // What a cut has removed has happened all the same, and contexts count it: it only is not shown.
+    draft.control.cuts = []
+    guard let base else { return Snapshot(draft) }
     var cost = QueryCost()
     let first = snapshot.segments[base.segment]
     let directory = try first.directory(cache, cost: &cost)
     let rest = Directory(blocks: directory.blocks.filter { $0.offset >= base.place.end })
-    var draft = SnapshotDraft(snapshot)
     draft.segments = Array(snapshot.segments[base.segment...])
     draft.segments[0] = ReadableSegment(
       name: first.name, summary: first.summary, byteCount: first.byteCount,
@@ -136,7 +146,11 @@ struct MomentReader {
   }
 
   private func isComplete(_ base: Base?) -> Bool {
-    if let base { return !base.context.header.isOverfull || process != nil }
+    if let base {
+      let first = base.context.header.firstSequence
+      return (!base.context.header.isOverfull || process != nil)
+        && !snapshot.missing.contains { $0.upperBound >= first }
+    }
     return snapshot.control.dropped.below <= 1 && snapshot.missing.isEmpty
   }
 
@@ -148,7 +162,6 @@ struct MomentReader {
     let first = runs[next].firstSequence.rawValue
     func isLater(_ stretch: TimeOrder.Stretch) -> Bool {
       stretch.first >= first && stretch.first < below && stretch.minimum <= time.nanoseconds
-        && !snapshot.control.removesAll(of: stretch)
     }
     for segment in snapshot.segments
     where segment.summary.nextSequence > first
@@ -188,6 +201,9 @@ struct MomentReader {
       let symbol = process == 0 ? RecordSymbols.absent : UInt32(process)
       if hasRole[Int(kind)] {
         guard let bytes = try rendered.next(), let record = try? RecordView(bytes.rawSpan) else {
+          if let damage = rendered.page.damage, !met.all.contains(damage) {
+            met.all.append(damage)
+          }
           continue
         }
         lives.take(
@@ -277,8 +293,13 @@ struct MomentReader {
     }
     if isRemoved { return nil }
     var event = Event(record, sequence: sequence, runID: runID, schema: schema)
-    if lacksPayload {
-      event.payload = try IDLookup(snapshot: snapshot, cache: cache).find(sequence)?.payload
+    if lacksPayload, sequence > 0 {
+      do throws(ReelError) {
+        event.payload = try IDLookup(snapshot: snapshot, cache: cache).find(sequence)?.payload
+      } catch {
+        guard case .corrupted(let damage) = error else { throw error }
+        met.all.append(damage)
+      }
     }
     return event
   }
@@ -293,6 +314,7 @@ extension SnapshotDraft {
     control = snapshot.control
     recording = snapshot.recording
     bufferByteCount = snapshot.bufferByteCount
+    bufferName = snapshot.bufferName
     missing = snapshot.missing
   }
 }

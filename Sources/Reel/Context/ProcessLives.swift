@@ -52,8 +52,10 @@ struct ProcessLives {
   private var liveCount = 0
   private(set) var latched: [String: Item] = [:]
 
+  /// Drawn anew each time, so that no file can hold names that make a table slow.
+  private let seed = UInt64.random(in: .min ... .max)
   /// The names of processes, and by their numbers the places in ``lives``, -1 for none.
-  private var names = SymbolTable(seed: Self.seed)
+  private var names: SymbolTable
   private var places: [Int32] = []
   /// The roles of kinds and the places of processes by the numbers that the caller has for them;
   /// begun anew when those are.
@@ -66,14 +68,13 @@ struct ProcessLives {
   /// Processes kept.
   static let maximumLifeCount = 1 << 16
   /// A longer payload is left out of an item: the event itself has it.
-  static let payloadByteCount = 256
+  static let payloadByteCount = 128
   private static let maximumNameCount = 1 << 17
-  private static let seed: UInt64 = 0x5245_454C
   private static let unknownRole: UInt8 = .max
-  /// - Parameters:
-  ///   - maximumTimestamp: Of the events before the first that will be taken.
+  /// Knows nothing yet but the greatest timestamp of the events before the first to be taken.
   init(roles: KindRoles, maximumTimestamp: Int64 = .min) {
     self.roles = roles
+    names = SymbolTable(seed: seed)
     self.maximumTimestamp = maximumTimestamp
   }
 
@@ -98,10 +99,8 @@ struct ProcessLives {
 
   /// Takes the next record in order of arrival.
   ///
-  /// - Parameters:
-  ///   - kind: A number for its kind, the same for the same kind while `generation` is the same,
-  ///     counted from 0; ``RecordSymbols/absent`` when it has none.
-  ///   - process: The same for its process.
+  /// Its kind and process have numbers, the same for the same text while `generation` is the same,
+  /// counted from 0; ``RecordSymbols/absent`` where it has none.
   @inline(__always)
   mutating func take(
     _ record: borrowing RecordView, sequence: UInt64, runID: UInt64, kind: UInt32,
@@ -161,8 +160,8 @@ struct ProcessLives {
     for record: borrowing RecordView, runID: UInt64, generation: Int
   ) {
     begin(runID: runID, generation: generation)
-    // The processes of the run before are gone with it.
-    if record.type == ControlRecord.runStartType { anchor() }
+    // From here on everything is seen; a context ahead of it may say what it began with.
+    if record.type == ControlRecord.runStartType { isAnchored = true }
   }
 
   /// Numbers of kinds and processes begin anew where `generation` differs, and so does everything
@@ -173,10 +172,20 @@ struct ProcessLives {
       roleOfKind.removeAll(keepingCapacity: true)
       placeOfProcess.removeAll(keepingCapacity: true)
     }
-    if runID != self.runID {
-      forget()
-      self.runID = runID
-    }
+    begin(runID: runID)
+  }
+
+  /// The processes of another run are gone with it.
+  mutating func begin(runID: UInt64) {
+    guard runID != self.runID else { return }
+    forget()
+    self.runID = runID
+  }
+
+  /// A run begins with these lives: those of the recording that it is cut from.
+  mutating func carry(_ context: Context, intoRun runID: UInt64) {
+    load(context)
+    self.runID = runID
   }
 
   /// Takes it that the process with this name and number has done something.
@@ -191,18 +200,12 @@ struct ProcessLives {
     free = []
     liveCount = 0
     latched = [:]
-    names = SymbolTable(seed: Self.seed)
+    names = SymbolTable(seed: seed)
     places = []
     placeOfProcess = []
     isAnchored = false
     isOverfull = false
     byteCount = 0
-  }
-
-  /// A run begins: that there are no processes is known.
-  mutating func anchor() {
-    forget()
-    isAnchored = true
   }
 
   // MARK: Processes
@@ -239,7 +242,7 @@ struct ProcessLives {
 
   /// Keeps the names of the living alone.
   private mutating func forgetNames() {
-    names = SymbolTable(seed: Self.seed)
+    names = SymbolTable(seed: seed)
     places = []
     for (place, life) in lives.enumerated() where life.isLive {
       _ = names.symbol(life.name.rawSpan)

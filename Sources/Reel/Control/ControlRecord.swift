@@ -163,6 +163,18 @@ public struct Run: Hashable, Sendable {
   }
 }
 
+extension Run {
+  /// The run of this process that begins now.
+  init(firstSequence: UInt64, clock: any Clock) {
+    let wall = clock.wall()
+    let milliseconds = UInt64(max(wall, 0) / 1_000_000) & 0xFFFF_FFFF_FFFF
+    self.init(
+      id: milliseconds << 16 | clock.random() & 0xFFFF, firstSequence: firstSequence,
+      startWall: wall, startMonotonic: clock.monotonic(), processID: currentProcessID(),
+      host: hostName())
+  }
+}
+
 /// Events that were offered to the recorder and not recorded.
 public struct Gap: Hashable, Sendable {
   /// How many.

@@ -79,6 +79,8 @@ enum DocumentName {
   }
 
   /// The name that `encoded` stands for; nothing unless it is the one encoding of a name.
+  static func decode(_ encoded: String) -> String? { decode(Array(encoded.utf8)) }
+
   private static func decode(_ encoded: [UInt8]) -> String? {
     var bytes: [UInt8] = []
     var index = 0

@@ -50,7 +50,8 @@ final class QuerySources {
     let range = origin.map { $0.entry.offset..<($0.entry.offset + $0.entry.byteCount) }
     damages.append(
       Corruption(
-        path: cache.path + (origin.map { "/" + $0.segment.name } ?? ""), bytes: range ?? 0..<0,
+        path: cache.path + "/" + (origin?.segment.name ?? snapshot.bufferName),
+        bytes: range ?? 0..<0,
         sequenceNumbers: header.firstSequence...header.lastSequence,
         reason: AttributeSchema.lostReason))
   }

@@ -38,6 +38,11 @@ final class ReadableSegment: Sendable {
     if case .complete(let trailer) = form { return trailer.isSeal }
     return false
   }
+  /// Whether it was begun and has nothing: its first record is lost, or still in the buffer.
+  var isEmpty: Bool {
+    guard damages.isEmpty, case .scanned(let directory, _) = form else { return false }
+    return directory.blocks.isEmpty
+  }
 }
 
 /// The directory of a segment with the order of its blocks in time.
@@ -80,6 +85,7 @@ final class Snapshot: Sendable {
   let control: ControlState
   let recording: RecordingID?
   let bufferByteCount: Int
+  let bufferName: String
   /// Sequence numbers that no file holds.
   let missing: [ClosedRange<UInt64>]
   /// Damage met while the files were looked at, and that which is not in ``segments``.
@@ -96,6 +102,7 @@ final class Snapshot: Sendable {
     control = draft.control
     recording = draft.recording
     bufferByteCount = draft.bufferByteCount
+    bufferName = draft.bufferName
     missing = draft.missing
     damages = draft.segments.flatMap(\.damages) + draft.otherDamages
     otherDamages = draft.otherDamages
@@ -135,6 +142,8 @@ struct SnapshotDraft {
   var control = ControlState()
   var recording: RecordingID?
   var bufferByteCount = 0
+  /// The file that ``buffered`` is from.
+  var bufferName = ""
   var missing: [ClosedRange<UInt64>] = []
   /// Why buffers cannot be read, which segments are foreign, and what else is lost.
   var otherDamages: [Corruption] = []

@@ -77,15 +77,20 @@ final class SnapshotReader {
   }
 
   private func refreshFromFiles() throws(ReelError) {
+    var gone: IOFailure?
     for attempt in 0..<Self.maximumAttempts {
       do {
+        gone = nil
         let isLast = attempt + 1 == Self.maximumAttempts
         if try refreshOnce(acceptsGap: attempt >= Self.patience, isLastAttempt: isLast) { return }
       } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
         // A file went while we looked: list again.
+        gone = failure
       }
       listed = nil
     }
+    // A file that is listed each time and never there was not dropped.
+    if let gone { throw .io(gone) }
   }
 
   private func refreshOnce(
@@ -160,10 +165,10 @@ final class SnapshotReader {
   /// Whether the last run has no end, and no buffer is there that would have it: what a clean close
   /// leaves has one, and so has what a crash leaves.
   private var lacksEnd: Bool {
-    guard files.buffers.isEmpty else { return false }
+    guard files.buffers.isEmpty, !files.isPinned else { return false }
     // Documents are stored by runs.
-    return files.segments.isEmpty
-      ? files.hasDocuments : segmentControl.runs.last?.end == .open
+    guard !files.segments.isEmpty else { return files.hasDocuments }
+    return segmentControl.runs.last?.end == .open || draft.segments.last?.isEmpty == true
   }
 
   /// Opens the newest buffer that can be read.
@@ -222,10 +227,13 @@ final class SnapshotReader {
       foreignSegments + unreadableBuffers.sorted { $0.key < $1.key }.map(\.value)
       + (tail?.damage.map { [$0] } ?? [])
     if lacksEnd {
+      // It would come behind the newest segment's last block; of documents alone nothing is told.
+      let newest = draft.segments.last
+      let end = newest?.byteCount ?? 0
       draft.otherDamages.append(
         Corruption(
-          path: folder.path, bytes: 0..<0,
-          reason: "the last run has no end, and no buffer is there that would have it"))
+          path: folder.path + "/" + (newest?.name ?? FileName.documents), bytes: end..<end,
+          reason: RecoveryReport.lostEndReason))
     }
     draft.firstBufferedSequence = next
     defer {
@@ -240,6 +248,7 @@ final class SnapshotReader {
     }
     draft.buffered = tail.blocks(from: next)
     draft.bufferByteCount = tail.byteCount
+    draft.bufferName = tail.name
     draft.recording = draft.recording ?? tail.recording
     let first = draft.buffered.first?.header.firstSequence ?? released
     if first > end { draft.missing.append(end...(first - 1)) }
@@ -253,7 +262,9 @@ final class SnapshotReader {
     var end = max(1, draft.control.dropped.below)
     if hasPassedOver, let first = draft.segments.first { end = max(end, first.firstSequence) }
     for segment in draft.segments {
-      if end < segment.firstSequence { draft.missing.append(end...(segment.firstSequence - 1)) }
+      if end < segment.firstSequence, !files.isPinned {
+        draft.missing.append(end...(segment.firstSequence - 1))
+      }
       end = max(end, segment.summary.nextSequence)
     }
     return end

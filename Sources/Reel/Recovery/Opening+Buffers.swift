@@ -79,27 +79,31 @@ extension Opening {
       ? hasLostPower || shortfall != nil
       : shortfall != nil && !hasLostPower
     guard isSearched else { return 0 }
-    let damageCount = report.damages.count
-    let lostCount = try takeStrayFrames(
-      file, reader.header,
+    let (lostCount, end) = try takeStrayFrames(
+      file, reader,
       reason: hasLostPower
         ? "these bytes of the buffer did not reach the disk before the power failed"
         : "these bytes of the buffer are damaged",
       into: &appender)
-    if let shortfall, !hasLostPower, report.damages.count == damageCount {
-      report.damages.append(
-        Corruption(
-          path: file.path, bytes: shortfall,
-          reason: "the buffer's frames end before its header says"))
-    }
-    return lostCount
+    guard let shortfall, !hasLostPower, end < reader.published else { return lostCount }
+    // At least the next number was given; how many more nobody can tell.
+    let lost = appender.nextSequence
+    report.damages.append(
+      Corruption(
+        path: file.path, bytes: shortfall, sequenceNumbers: lost...lost,
+        reason: "the buffer's frames end before its header says"))
+    try appender.lose(to: lost + 1)
+    return lostCount + 1
   }
 
+  /// - Returns: How many numbers are missing before those frames, and where the last of them ends.
   private mutating func takeStrayFrames(
-    _ file: any File, _ header: BufferHeader, reason: String, into appender: inout SegmentAppender
-  ) throws(ReelError) -> UInt64 {
-    guard let progress = try BufferReader(file: file).progress() else { return 0 }
+    _ file: any File, _ reader: BufferReader, reason: String, into appender: inout SegmentAppender
+  ) throws(ReelError) -> (lostCount: UInt64, end: Int) {
+    let header = reader.header
+    guard let progress = try BufferReader(file: file).progress() else { return (0, reader.offset) }
     var lostCount: UInt64 = 0
+    var end = reader.offset
     var walk = BufferWalk(file: file, header: header)
     try walk.walk(from: Int(progress.released), sequence: appender.nextSequence)
     var lost = BufferHeader.byteCount + walk.offset % header.capacity
@@ -119,9 +123,10 @@ extension Opening {
       }
       try take(try walk.bytes(of: frame), first, header.runID, into: &appender)
       lost = frame.bytes.upperBound
+      end = frame.offset + BufferFrame.paddedByteCount(frame.byteCount)
     }
     try appender.writeBlock()
-    return lostCount
+    return (lostCount, end)
   }
 
   /// Takes the records of a frame that has been checked.

@@ -2,19 +2,28 @@
 ///
 /// Each loss is noted in the log, so that it is told for good and is no news the next time.
 extension Opening {
-  /// Tells that a recording ends before its last run does, though no buffer has the rest.
+  /// Tells that a recording ends before its last run does, though no buffer that could be read has
+  /// the rest.
   ///
   /// A clean close leaves the run's end in the newest segment before the buffer goes; a copy that
   /// lacks the one or the other does not. At least the number of that record is lost.
   mutating func noteLostEnd(
     _ files: RecordingFiles, _ appender: inout SegmentAppender
   ) throws(ReelError) {
+    // A segment is made when its first record is there.
+    let isEmpty = appender.active.byteCount > 0 && appender.stretches.last?.isEmpty == true
     let isOpen =
       files.segments.isEmpty
-      ? files.hasDocuments : appender.control.runs.last?.end == .open
-    guard files.buffers.isEmpty, isOpen else { return }
+      ? files.hasDocuments : isEmpty || appender.control.runs.last?.end == .open
+    guard emptied.isEmpty, damagedBuffers.isEmpty, isOpen else { return }
     let lost = appender.nextSequence
-    note(lost...lost, "the last run has no end, and no buffer is there that would have it")
+    var path = folder.path + "/" + FileName.documents
+    var end = 0
+    if let newest = files.segments.last {
+      let file = try folder.open(FileName.segment(firstSequence: newest), .read)
+      (path, end) = (file.path, try file.byteCount())
+    }
+    note(lost...lost, RecoveryReport.lostEndReason, path: path, bytes: end..<end)
     try appender.lose(to: lost + 1)
   }
 
@@ -36,13 +45,17 @@ extension Opening {
     if !holes.isEmpty { try appender.lose(holes) }
   }
 
-  private mutating func note(_ sequences: ClosedRange<UInt64>, _ reason: String) {
+  private mutating func note(
+    _ sequences: ClosedRange<UInt64>, _ reason: String, path: String? = nil,
+    bytes: Range<Int> = 0..<0
+  ) {
     let isTold = report.damages.contains {
       $0.sequenceNumbers.map { $0.overlaps(sequences) } ?? false
     }
     if isTold { return }
     report.damages.append(
-      Corruption(path: folder.path, bytes: 0..<0, sequenceNumbers: sequences, reason: reason))
+      Corruption(
+        path: path ?? folder.path, bytes: bytes, sequenceNumbers: sequences, reason: reason))
   }
 
   /// Unlinks segments that the log says are gone, where the run before did not come to it.
@@ -56,4 +69,9 @@ extension Opening {
     }
     appender.forgetOldest(dropped.count)
   }
+}
+
+extension RecoveryReport {
+  /// What is said of a recording that ends before its last run does.
+  static let lostEndReason = "the last run has no end, and no buffer is there that would have it"
 }

@@ -62,8 +62,8 @@ struct Opening {
     // their records in the buffer would be passed over.
     if !files.buffers.isEmpty { try appender.sync() }
     try appender.lose(to: nextSequence)
-    try noteLostEnd(files, &appender)
     for sequence in files.buffers { try takeBuffer(sequence, into: &appender) }
+    try noteLostEnd(files, &appender)
     try noteHoles(&appender)
     try unlinkDropped(&appender)
     guard appender.nextSequence < Limits.sequenceNumber else {
@@ -351,7 +351,7 @@ struct Opening {
     }
     let covered = parts.reduce(0) { max($0, $1.blocks.upperBound) }
     return SegmentWriter(
-      segment: segment, 
+      segment: segment,
       directory: Directory(
         blocks: scan.blocks, indexes: parts,
         contexts: scan.contexts.filter { $0.end <= scan.end }),

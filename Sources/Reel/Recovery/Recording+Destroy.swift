@@ -1,6 +1,6 @@
 extension Recording {
-  /// Deletes the recording in the folder at `path`: its segments, buffers, documents and lock, and
-  /// the folder itself when nothing else is left in it.
+  /// Deletes the recording in the folder at `path`: its segments, buffers, documents, pins and
+  /// lock, and the folder itself when nothing else is left in it.
   ///
   /// Files that are not a recording's stay, and a folder that is none is refused.
   ///
@@ -30,6 +30,8 @@ extension Recording {
     for sequence in files.buffers { try folder.unlink(FileName.buffer(firstSequence: sequence)) }
     for name in files.leftovers { try folder.unlink(name) }
     if files.hasDocuments { try destroyDocuments(in: folder) }
+    if files.hasPins { try destroyPins(in: folder) }
+    if files.isPinned { try folder.unlink(FileName.pinned) }
     try folder.unlink(FileName.lock)
     try folder.sync()
     if files.foreign.isEmpty { try removeEmptyFolder(path) }
@@ -47,6 +49,22 @@ extension Recording {
       if DocumentName.parse(file) != nil { try documents.unlink(name) } else { isEmpty = false }
     }
     if isEmpty { try folder.removeFolder(FileName.documents) }
+  }
+
+  private static func destroyPins(in folder: any Folder) throws(ReelError) {
+    let store = try folder.folder(FileName.pins, create: false)
+    var isEmpty = true
+    for name in try store.list() {
+      let label =
+        name.hasSuffix(FileName.temporarySuffix)
+        ? String(name.dropLast(FileName.temporarySuffix.count)) : name
+      if DocumentName.decode(label) != nil {
+        try PinnedFiles.remove(name, from: store)
+      } else {
+        isEmpty = false
+      }
+    }
+    if isEmpty { try folder.removeFolder(FileName.pins) }
   }
 
   private static func removeEmptyFolder(_ path: String) throws(ReelError) {

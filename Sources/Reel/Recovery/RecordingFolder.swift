@@ -5,6 +5,9 @@ struct RecordingFiles: Hashable, Sendable {
   var buffers: [UInt64] = []
   var hasDocuments = false
   var hasLock = false
+  var hasPins = false
+  /// Whether it is a part of a recording that was pinned: nothing else is missing.
+  var isPinned = false
   var leftovers: [String] = []
   var foreign: [String] = []
 
@@ -18,6 +21,10 @@ struct RecordingFiles: Hashable, Sendable {
         hasLock = true
       } else if name == FileName.documents {
         hasDocuments = true
+      } else if name == FileName.pinned {
+        isPinned = true
+      } else if name == FileName.pins {
+        hasPins = true
       } else if name.hasSuffix(FileName.temporarySuffix),
         FileName.isOurs(String(name.dropLast(FileName.temporarySuffix.count)))
       {

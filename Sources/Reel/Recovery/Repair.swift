@@ -52,17 +52,10 @@ extension Recording {
     _ path: String, to newPath: String, _ report: (Corruption) -> Void = { _ in }
   ) throws(ReelError) -> RepairReport {
     let source = try POSIXFolder(path: path, create: false)
-    let place = try RepairPlace(newPath)
-    let target = try place.makeFolder()
-    let result: RepairReport
-    do throws(ReelError) {
-      result = try repair(source, to: target, report)
-    } catch {
-      try? place.discard(target)
-      throw error
+    return try NewRecording.make(at: newPath, by: "repair") { target throws(ReelError) in
+      let result = try repair(source, to: target, report)
+      return (result, result.hasSavedAnything)
     }
-    if result.hasSavedAnything { try place.finish(target) } else { try place.discard(target) }
-    return result
   }
 
   static func repair(
@@ -92,84 +85,5 @@ extension Recording {
     } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
       return
     }
-  }
-}
-
-/// Where a repaired recording is to be: made under another name, so that one that was broken off is
-/// never taken for a whole one.
-private struct RepairPlace {
-  private let parent: any Folder
-  private let name: String
-  private var temporaryName: String { name + ".repairing" }
-
-  init(_ path: String) throws(ReelError) {
-    var parts = path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
-    guard let name = parts.popLast(), name != ".", name != ".." else {
-      throw .invalidArgument("'\(path)' is no name for a new folder")
-    }
-    let root = path.hasPrefix("/") ? "/" : ""
-    let folder = root + parts.joined(separator: "/")
-    parent = try POSIXFolder(path: folder.isEmpty ? "." : folder, create: false)
-    self.name = name
-    if let existing = try Self.existing(parent, name), try !existing.list().isEmpty {
-      throw .notARecording(
-        path: path, reason: "something is there already; name a folder that does not exist yet")
-    }
-  }
-
-  private static func existing(
-    _ parent: any Folder, _ name: String
-  ) throws(ReelError) -> (any Folder)? {
-    do throws(ReelError) {
-      return try parent.folder(name, create: false)
-    } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
-      return nil
-    } catch .io(let failure) where failure.code == ErrorNumber.notAFolder {
-      throw .notARecording(
-        path: failure.path, reason: "a file is there; name a folder that does not exist yet")
-    }
-  }
-
-  func makeFolder() throws(ReelError) -> any Folder {
-    if let existing = try Self.existing(parent, temporaryName) {
-      guard try existing.list().isEmpty else {
-        throw .notARecording(
-          path: existing.path, reason: "a repair was broken off here; remove this folder first")
-      }
-    }
-    return try parent.folder(temporaryName, create: true)
-  }
-
-  /// Gives the new recording its name.
-  ///
-  /// - Throws: ``ReelError/io(_:)``; nothing has the name then, or all of the recording does.
-  func finish(_ folder: any Folder) throws(ReelError) {
-    do throws(ReelError) {
-      try folder.sync()
-      try parent.rename(temporaryName, to: name)
-    } catch {
-      try? discard(folder)
-      throw error
-    }
-    do throws(ReelError) {
-      try parent.sync()
-    } catch {
-      // The name may not last; where it cannot be taken back either, it stays with all its files.
-      if (try? parent.rename(name, to: temporaryName)) != nil { try? discard(folder) }
-      throw error
-    }
-  }
-
-  func discard(_ folder: any Folder) throws(ReelError) {
-    for name in try folder.list() {
-      if name == FileName.documents {
-        let documents = try folder.folder(name, create: false)
-        for file in try documents.list() { try documents.unlink(file) }
-        try folder.removeFolder(name)
-      } else {
-        try folder.unlink(name)
-      }
-    }
-    try parent.removeFolder(temporaryName)
   }
 }

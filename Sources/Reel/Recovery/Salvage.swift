@@ -16,6 +16,8 @@ struct Salvage {
   /// The records of all buffers, and how many of them have been passed.
   private var buffered: [(sequence: UInt64, runID: UInt64, bytes: [UInt8])] = []
   private var nextBuffered = 0
+  /// Whether a buffer of this recording could be read.
+  private var hasBuffer = false
   private var runID: UInt64?
   /// The number that the next record should have: at first, the one that retention left.
   private var expected: UInt64
@@ -76,6 +78,7 @@ struct Salvage {
     for segment in segments { try save(segment, tell) }
     try takeBuffered(below: .max)
     try appender.writeBlock()
+    try noteLostEnd(tell)
     if expected < end { report.lostSequenceNumbers.append(expected...(end - 1)) }
     if appender.control.runs.last?.end == .open { try noteRun() }
     try appender.seal()
@@ -111,19 +114,15 @@ struct Salvage {
   /// Notes the repair as a run of its own: when the last one has no end, the new recording would
   /// seem to lack what came then.
   private mutating func noteRun() throws(ReelError) {
-    let wall = clock.wall()
+    clock.set(wall: SystemClock().wall())
     let first = max(expected, end)
-    let milliseconds = UInt64(max(wall, 0) / 1_000_000) & 0xFFFF_FFFF_FFFF
-    let id = milliseconds << 16 | clock.random() & 0xFFFF
-    let run = Run(
-      id: id, firstSequence: first, startWall: wall, startMonotonic: clock.monotonic(),
-      processID: currentProcessID(), host: hostName())
+    let run = Run(firstSequence: first, clock: clock)
     try appender.lose(to: first)
-    let ending = ControlRecord.runEnd(wall: wall, monotonic: clock.monotonic())
+    let ending = ControlRecord.runEnd(wall: run.startWall, monotonic: run.startMonotonic)
     for (offset, record) in [.runStart(run), ending].enumerated() {
-      let bytes = record.record(timestamp: wall)
+      let bytes = record.record(timestamp: run.startWall)
       guard let view = try? RecordView(bytes.rawSpan) else { continue }
-      _ = appender.take(view, sequence: first + UInt64(offset), runID: id)
+      _ = appender.take(view, sequence: first + UInt64(offset), runID: run.id)
     }
     try appender.writeBlock()
   }
@@ -141,7 +140,13 @@ struct Salvage {
   ) throws(ReelError) {
     if sequence != expected || self.runID != runID { try advance(to: sequence) }
     self.runID = runID
-    let isBlockFull = appender.take(record, sequence: sequence, runID: runID)
+    let isBlockFull: Bool
+    if let bytes = withoutLostAttributes(record), let rest = try? RecordView(bytes.rawSpan) {
+      report.hasLostAttributes = true
+      isBlockFull = appender.take(rest, sequence: sequence, runID: runID)
+    } else {
+      isBlockFull = appender.take(record, sequence: sequence, runID: runID)
+    }
     expected = sequence + 1
     if isBlockFull { try appender.writeBlock() }
   }
@@ -156,6 +161,38 @@ struct Salvage {
       guard let record = try? RecordView(bytes.rawSpan) else { continue }
       try append(record, sequence: next.sequence, runID: next.runID)
     }
+  }
+
+  /// A record without values of attributes whose declarations are lost; nothing where it has none.
+  ///
+  /// Nobody could read them, and later declarations would take them for others.
+  private func withoutLostAttributes(_ record: borrowing RecordView) -> [UInt8]? {
+    guard Self.attributeCount(record) > attributes.declarations.count else { return nil }
+    var entries: [UInt8] = []
+    var count: UInt64 = 0
+    AttributeSchema.forEachEntry(record.attributes) { index, value in
+      guard index < attributes.declarations.count else { return }
+      count += 1
+      entries.append(UInt8(index))
+      entries.append(lengthPrefixed: value)
+    }
+    var section: [UInt8] = []
+    if count > 0 { section.append(varint: count) }
+    section += entries
+    let payloadStart = record.byteCount - record.payload.byteCount
+    var bytes = record.bytes.extracting(0..<(payloadStart - record.attributes.byteCount)).copied()
+    bytes += section
+    bytes.append(record.payload)
+    bytes.overwrite(UInt32(bytes.count), at: 0)
+    bytes.overwrite(UInt32(section.count), at: 28)
+    return bytes
+  }
+
+  /// How many attributes must be declared for a record to be understood.
+  private static func attributeCount(_ record: borrowing RecordView) -> Int {
+    var count = 0
+    AttributeSchema.forEachEntry(record.attributes) { index, _ in count = index + 1 }
+    return count
   }
 
   private mutating func noteLostAttributes(
@@ -253,34 +290,65 @@ struct Salvage {
           path: file.path, bytes: 0..<BufferHeader.fixedByteCount,
           reason: "the buffer belongs to another recording"), tell)
     }
+    hasBuffer = true
     let progress = try reader.progress()
     end = max(end, sequence + 1, progress?.nextSequence ?? 1)
     clock.set(wall: max(clock.wall(), reader.header.created))
     var walk = BufferWalk(file: file, header: reader.header)
     try walk.walk(from: reader.offset, sequence: progress?.nextSequence ?? expected)
     for damage in walk.damages { note(damage, tell) }
+    try noteEnd(of: reader, progress, hasDamage: !walk.damages.isEmpty, tell)
     for frame in walk.frames + walk.strayFrames where frame.damage == nil {
-      let hasAttributes = read(
+      let attributeCount = read(
         try walk.bytes(of: frame), frame.firstSequenceNumber.rawValue, reader.header.runID)
-      if hasAttributes && attributes.declarations.isEmpty {
+      if attributeCount > attributes.declarations.count {
         noteLostAttributes(file.path, frame.bytes, tell)
       }
     }
   }
 
-  /// - Returns: Whether a record has attributes.
-  private mutating func read(_ frame: [UInt8], _ first: UInt64, _ runID: UInt64) -> Bool {
-    var hasAttributes = false
+  /// Tells of frames that a buffer's header knows of and that are not there: at least the next number
+  /// was given, and how many more nobody can tell.
+  private mutating func noteEnd(
+    of reader: BufferReader, _ progress: BufferProgress?, hasDamage: Bool,
+    _ tell: (Corruption) -> Void
+  ) throws(ReelError) {
+    var reader = reader
+    _ = try reader.read { _, _ in }
+    guard let shortfall = reader.shortfall else { return }
+    end = max(end, max(reader.nextSequence, progress?.nextSequence ?? 1) + 1)
+    guard !hasDamage else { return }
+    note(
+      Corruption(
+        path: reader.file.path, bytes: shortfall,
+        reason: "the buffer's frames end before its header says"), tell)
+  }
+
+  /// Tells that the last run has no end where no buffer that could be read would have it.
+  private mutating func noteLostEnd(_ tell: (Corruption) -> Void) throws(ReelError) {
+    guard !hasBuffer, appender.control.runs.last?.end == .open, let last = segments.last else {
+      return
+    }
+    end = max(end, expected + 1)
+    note(
+      Corruption(
+        path: last.file.path, bytes: last.byteCount..<last.byteCount,
+        reason: RecoveryReport.lostEndReason), tell)
+  }
+
+  /// - Returns: How many attributes must be declared for its records to be understood.
+  private mutating func read(_ frame: [UInt8], _ first: UInt64, _ runID: UInt64) -> Int {
+    var attributeCount = 0
     var rest = frame.rawSpan.extracting(BufferFrame.headerByteCount..<frame.count)
     var sequence = first
     while rest.byteCount > 0, let record = try? RecordView(rest) {
       let byteCount = record.byteCount
-      hasAttributes = hasAttributes || record.attributes.byteCount > 0
+      attributeCount = max(attributeCount, Self.attributeCount(record))
       buffered.append((sequence, runID, record.bytes.copied()))
       rest = rest.extracting(byteCount..<rest.byteCount)
       sequence += 1
     }
-    return hasAttributes
+    return attributeCount
   }
 
   // MARK: Documents

@@ -43,8 +43,8 @@ extension Recording {
   /// segment that it drops meanwhile is no fault.
   ///
   /// Each frame's checksum is computed and each block decoded; directories and trailers are held
-  /// against the blocks, indexes and contexts against such as are built anew from them, and sequence
-  /// numbers must join from segment to segment.
+  /// against the blocks, indexes and contexts against such as are built anew from them, and
+  /// sequence numbers must join from segment to segment.
   ///
   /// - Parameter report: Called with each fault as it is found.
   /// - Returns: What was gone through.

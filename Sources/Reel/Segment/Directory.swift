@@ -178,6 +178,19 @@ struct DirectoryEntry: Hashable, Sendable {
   }
 }
 
+extension [DirectoryEntry] {
+  /// The first block that lies at `offset` or behind.
+  func first(from offset: Int) -> DirectoryEntry? {
+    var low = 0
+    var high = count
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle].offset < offset { low = middle + 1 } else { high = middle }
+    }
+    return low < count ? self[low] : nil
+  }
+}
+
 /// Where an index over some blocks of a segment lies.
 ///
 /// A column has one part for each checkpoint, so that a run that goes on in a segment need not
@@ -235,12 +248,18 @@ enum CompressedContent {
     return content
   }
 
-  static func decode(_ content: RawSpan) throws(ByteReader.Malformed) -> [UInt8] {
+  /// The raw bytes of what follows the head of a frame, of which there may be `limit` at most.
+  static func decode(
+    _ content: RawSpan, limit: Int = ReelFrame.maximumByteCount
+  ) throws(ByteReader.Malformed) -> [UInt8] {
     var reader = ByteReader(content)
     let length = Int(try reader.integer(UInt32.self, "the raw length"))
     let stored = try reader.span(reader.remaining, "the compressed content")
+    guard length <= limit else {
+      throw ByteReader.Malformed("compressed content", "is too long", found: length)
+    }
     if stored.byteCount == length { return stored.copied() }
-    guard length <= ReelFrame.maximumByteCount, length / 255 <= stored.byteCount,
+    guard length / 255 <= stored.byteCount,
       let raw = LZ4.decompress(stored, byteCount: length)
     else { throw ByteReader.Malformed("compressed content", "is malformed", found: length) }
     return raw

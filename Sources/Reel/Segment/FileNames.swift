@@ -7,6 +7,10 @@ enum FileName {
   static let lock = "writer.lock"
   static let documents = "documents"
   static let documentSuffix = ".document"
+  /// Holds parts of the recording that retention does not take away, each a folder.
+  static let pins = "pins"
+  /// Says in such a folder that what is not there was not pinned.
+  static let pinned = "pinned"
   /// Ends the name of a damaged file that is evidence only.
   static let damagedSuffix = ".damaged"
   /// Ends the name of a file that is not complete yet; leftovers are ignored and removed.

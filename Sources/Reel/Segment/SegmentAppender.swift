@@ -38,7 +38,7 @@ struct SegmentAppender {
 
   private enum Unwritten {
     /// The compressor has it.
-    case compressing(SegmentContext?)
+    case compressing(SegmentContext?, rawByteCount: Int)
     /// It is written, or waits for room on the disk.
     case encoded(SegmentWriter.EncodedBlock)
   }
@@ -107,6 +107,11 @@ struct SegmentAppender {
     contexts.setRoles(roles)
   }
 
+  /// The run that begins takes over what a context says, before its first record.
+  mutating func carry(_ context: Context, intoRun runID: UInt64) {
+    contexts.carry(context, intoRun: runID)
+  }
+
   /// Whether records were taken that are in no written block.
   var hasUnwritten: Bool { builder.rowCount > 0 || !unwritten.isEmpty }
 
@@ -126,17 +131,19 @@ struct SegmentAppender {
     {
       pendingControl.append((control, sequence))
     }
-    if builder.rowCount == 0 { beginBlock(record, sequence: sequence) }
+    if builder.rowCount == 0 { beginBlock(record, sequence: sequence, runID: runID) }
     builder.append(record, sequence: sequence, runID: runID)
     contexts.take(record, sequence: sequence, runID: runID, symbols: builder.symbols)
     return builder.isFull(blockByteCount) || builder.eventCount >= blockEventLimit
   }
 
   /// Decides where the block goes whose first record this is: a context is of what came before.
-  private mutating func beginBlock(_ record: borrowing RecordView, sequence: UInt64) {
+  private mutating func beginBlock(
+    _ record: borrowing RecordView, sequence: UInt64, runID: UInt64
+  ) {
     beginsSegment = writer.map { isFull($0) } ?? true
     blockContext = contexts.next(
-      ahead: record, sequence: sequence, isSegmentStart: beginsSegment, state: state)
+      ahead: record, sequence: sequence, runID: runID, isSegmentStart: beginsSegment, state: state)
   }
 
   /// Leaves out sequence numbers up to `sequence`, which are lost and have been reported.
@@ -213,7 +220,7 @@ struct SegmentAppender {
     limitBlock()
     if let compressor {
       compressor.begin(columns)
-      unwritten.append(.compressing(context))
+      unwritten.append(.compressing(context, rawByteCount: columns.header.rawByteCount))
     } else if let writer {
       let block = CompressedBlock(columns, state: state)
       unwritten.append(.encoded(writer.encode(block, context: context)))
@@ -244,7 +251,7 @@ struct SegmentAppender {
   /// Writes the first block that is not written, once it is compressed.
   /// - Returns: Whether there was one, compressed or worth waiting for.
   private mutating func writeFirst(isWaiting: Bool) throws(ReelError) -> Bool {
-    if case .compressing(let context)? = unwritten.first, let compressor, let writer {
+    if case .compressing(let context, _)? = unwritten.first, let compressor, let writer {
       guard let block = compressor.take(isWaiting: isWaiting) else { return false }
       unwritten[0] = .encoded(writer.encode(block, context: context))
     }
@@ -264,9 +271,17 @@ struct SegmentAppender {
   }
 
   private func isFull(_ writer: SegmentWriter) -> Bool {
-    writer.end >= configuration.effectiveSegmentByteCount
+    writer.end + compressingByteCount(writer) >= configuration.effectiveSegmentByteCount
       || segmentEventCount >= configuration.effectiveSegmentEventCount
       || isOld(writer)
+  }
+
+  /// About the bytes that the blocks will take which are being compressed: as the others did.
+  private func compressingByteCount(_ writer: SegmentWriter) -> Int {
+    var raw = 0
+    for case .compressing(_, let byteCount) in unwritten { raw += byteCount }
+    guard raw > 0, writer.summary.rawByteCount > 0 else { return raw / 2 }
+    return Int(Double(raw) * Double(writer.end) / Double(writer.summary.rawByteCount))
   }
 
   /// Retention by age drops whole segments, so none may span more than an eighth of it.

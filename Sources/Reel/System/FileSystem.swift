@@ -17,10 +17,19 @@ protocol Folder: AnyObject, Sendable {
   func unlink(_ name: String) throws(ReelError)
   func removeFolder(_ name: String) throws(ReelError)
   func rename(_ name: String, to newName: String) throws(ReelError)
+  /// Gives the file `name`, which never changes again, the same name in `folder` too.
+  func link(_ name: String, into folder: any Folder) throws(ReelError)
   /// Makes created, renamed and unlinked entries durable.
   func sync() throws(ReelError)
   /// Nanoseconds of the last change to the entries, as the file system tells it.
   func modificationTime() throws(ReelError) -> Int64
+}
+
+extension Folder {
+  /// Where no file has two names, a copy does as well.
+  func link(_ name: String, into folder: any Folder) throws(ReelError) {
+    try PinnedFiles.copy(name, from: self, to: folder)
+  }
 }
 
 /// An open file of a recording.

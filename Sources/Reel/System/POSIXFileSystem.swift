@@ -143,6 +143,15 @@ final class POSIXFolder: Folder {
     }
   }
 
+  func link(_ name: String, into folder: any Folder) throws(ReelError) {
+    guard let folder = folder as? POSIXFolder,
+      unsafe linkat(descriptor, name, folder.descriptor, name, 0) == 0
+    else {
+      // Another file system, or one without links.
+      return try PinnedFiles.copy(name, from: self, to: folder)
+    }
+  }
+
   func sync() throws(ReelError) {
     _ = try failable("fsync", path) { fsync(descriptor) }
   }

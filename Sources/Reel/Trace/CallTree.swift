@@ -2,7 +2,7 @@
 public struct CallTree: Hashable, Sendable {
   /// A call, or an event that is neither the entry nor the exit of one.
   public struct Node: Hashable, Sendable {
-    /// The entry of the call, or the event; of a call whose entry is not among the events, its exit.
+    /// The entry of the call, or the event; of a call whose entry is not there, its exit.
     public let event: Event
     /// The exit of the call; nothing while it is open, and for one that was left by an error.
     public internal(set) var exit: Event?
@@ -41,7 +41,10 @@ extension Recording {
   ///
   /// Where one process is asked for from a moment on, the calls that were open then come first.
   ///
-  /// - Parameter limit: How many events at most; nothing means all.
+  /// - Parameters:
+  ///   - query: What must hold of an event; the order does not matter.
+  ///   - limit: How many events at most; nothing means all.
+  /// - Returns: The calls of each process.
   /// - Throws: As ``events(_:limit:)``.
   /// - Complexity: That of the query; all its events are in memory at once.
   public func callTree(

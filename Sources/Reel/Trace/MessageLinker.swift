@@ -51,8 +51,8 @@ struct MessageLinker {
     return PayloadMembers.value("message", of: payload) ?? payload.bytes
   }
 
-  /// The process that a message is sent to: the peer, or the member `to` of a JSON payload where that
-  /// is a process and no name.
+  /// The process that a message is sent to: the peer, or the member `to` of a JSON payload where
+  /// that is a process and no name.
   static func receiver(_ event: Event) -> String? {
     if let peer = event.peerProcess { return peer }
     guard let payload = event.payload, let to = PayloadMembers.text("to", of: payload) else {

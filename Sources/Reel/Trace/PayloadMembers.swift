@@ -7,8 +7,8 @@ struct PayloadMembers {
 
   private static let maximumDepth = 64
 
-  /// The value of the first member called `name` of a JSON payload, at its top or in an object right
-  /// below, as JSON; nothing for other payloads.
+  /// The value of the first member called `name` of a JSON payload, at its top or in an object
+  /// right below, as JSON; nothing for other payloads.
   ///
   /// - Complexity: O(n).
   static func value(_ name: String, of payload: Payload) -> [UInt8]? {

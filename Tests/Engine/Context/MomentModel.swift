@@ -15,7 +15,7 @@ struct MomentModel {
 
   init() {}
 
-  /// - Parameter runs: The events of each run, in the order in which they were recorded.
+  /// Goes over the events of each run, in the order in which they were recorded.
   init(runs: [[Event]], at time: Timestamp, roles: KindRoles = KindRoles()) {
     for run in runs {
       let events = run.filter { $0.timestamp.map { $0 <= time } ?? false }
@@ -68,7 +68,8 @@ struct MomentModel {
         stack: process.stack)
     }
     if found.count != moment.processes.count { return "a process is listed twice" }
-    for name in Set(found.keys).union(processes.keys).sorted() where found[name] != processes[name] {
+    for name in Set(found.keys).union(processes.keys).sorted()
+    where found[name] != processes[name] {
       return "\(name): found \(Self.summary(found[name])), wanted \(Self.summary(processes[name]))"
     }
     let kept = Dictionary(uniqueKeysWithValues: moment.latched.map { ($0.kind ?? "", $0) })

@@ -193,8 +193,9 @@ import Testing
       try recorder.close()
       let recording = try Recording(path: path + "/r")
       let first = try #require(try recording.events(limit: 1).events.first?.timestamp)
-      let last = try #require(try recording.events(Query(order: .descending), limit: 1).events.first)
-      let span = Int((last.timestamp ?? first).nanoseconds - first.nanoseconds)
+      let newest = try recording.events(Query(order: .descending), limit: 1).events.first
+      let last = try #require(newest?.timestamp)
+      let span = Int(last.nanoseconds - first.nanoseconds)
       var random = SeededRandom(7)
       let count = environment("REEL_SWEEP") == "all" ? 1000 : 40
       var times = (0..<count).map { _ in

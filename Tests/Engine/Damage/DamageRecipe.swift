@@ -13,6 +13,8 @@ struct DamageRecipe {
   let stale: FolderImage
   let blocks: [Block]
   let frames: [Block]
+  /// What the program was at the end.
+  let moment: Moment
   /// The versions of the document `plan`, the first being 1.
   static let documents = (1...2).map { version in
     Array("version \(version) of the plan, with some bytes more".utf8)
@@ -32,14 +34,22 @@ struct DamageRecipe {
     configuration.bufferByteCount = 12 << 10
     configuration.blockByteCount = 1 << 10
     configuration.payloadFrameByteCount = 512
-    configuration.segmentByteCount = 5 << 10
+    // The second run begins in the first one's segment, which so tells that there was one.
+    configuration.segmentByteCount = 3 << 10
     configuration.syncInterval = .zero
-    configuration.clock = ManualClock()
+    configuration.clock = clock(seed: 1)
+    // Contexts ahead of most blocks.
+    (configuration.contextRecordInterval, configuration.contextByteRatio) = (12, 0)
     configuration.attributes = [
       AttributeDeclaration(name: "tenant", type: .text),
       AttributeDeclaration(name: "size", type: .integer, isIndexed: false),
     ]
     return configuration
+  }
+
+  /// The clock of a system that has been running for long: nothing is put down to a loss of power.
+  private static func clock(seed: UInt64) -> ManualClock {
+    ManualClock(monotonic: 3_600_000_000_000, seed: seed)
   }
 
   /// Makes the recording: a run that was closed, and another one, closed too or as a killed program
@@ -51,7 +61,7 @@ struct DamageRecipe {
     let folder = MemoryFolder()
     var model = ModelStore()
     var configuration = given ?? Self.configuration
-    configuration.clock = ManualClock(seed: seed)
+    configuration.clock = Self.clock(seed: seed)
     let make = { (number: Int) in Self.event(number, seed: seed, payloads) }
     do {
       let recorder = try Recorder(folder: folder, configuration: configuration)
@@ -77,6 +87,8 @@ struct DamageRecipe {
     let kept = Set(model.events.compactMap(\.sequenceNumber))
     removed = all.filter { !kept.contains($0.sequenceNumber ?? SequenceNumber(rawValue: 0)) }
     (blocks, frames) = try Self.places(image)
+    moment = try Recording(folder: MemoryFolder(image)).moment()
+    try #require(moment.isComplete && moment.processes.contains { !$0.stack.isEmpty })
   }
 
   private static func event(
@@ -85,7 +97,7 @@ struct DamageRecipe {
     var event = Event(
       id: number % 3 == 0 ? nil : EventID("event-\(seed)-\(number)"),
       timestamp: Timestamp(nanoseconds: Int64(number * 7 % 50) * 1_000),
-      kind: number % 2 == 0 ? "call" : "return", process: "<0.\(number % 7).0>",
+      kind: number % 2 == 0 ? "call" : "return_from", process: "<0.\(number % 7).0>",
       correlationID: "req-\(number / 10)",
       payload: Payload("payload \(number * 7919 % 1000) of \(seed)"))
     if let payloads { event.payload = Payload(payloads(number)) }

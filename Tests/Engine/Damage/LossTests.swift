@@ -58,6 +58,38 @@ import Testing
     }
   }
 
+  /// Of a run all of whose records were in files that are gone nothing can tell: what is left is what
+  /// an earlier close has left, to the byte.
+  @Test func aRunAllOfWhoseFilesAreGoneWasNeverThere() throws {
+    let folder = MemoryFolder()
+    var configuration = DamageRecipe.configuration
+    let first = try Recorder(folder: folder, configuration: configuration)
+    for number in 1...90 { try first.append(numbered(number)) }
+    try first.close()
+    let before = folder.image
+    // So full that the next run begins a segment.
+    configuration.segmentByteCount = 1 << 8
+    let second = try Recorder(folder: folder, configuration: configuration)
+    for number in 91...99 { try second.append(numbered(number)) }
+    try second.close()
+    var image = folder.image
+    for name in image.keys where before[name] == nil { image[name] = nil }
+    try #require(image.keys.sorted() == before.keys.sorted())
+    for (name, bytes) in before { #expect(image[name]?.starts(with: bytes) == true) }
+    #expect(try findings(MemoryFolder(image), .damage).isEmpty)
+    #expect(try Recording(folder: MemoryFolder(image)).count() == 90)
+  }
+
+  /// A segment is made when its first record is there.
+  @Test func aNewestSegmentWithoutAnyBlockIsMissingItsEnd() throws {
+    let recipe = try DamageRecipe(isClosed: true)
+    let name = try #require(recipe.segments.last)
+    let block = try #require(recipe.blocks.first { $0.file == name })
+    var image = recipe.image
+    image[name] = image[name].map { Array($0.prefix(block.bytes.lowerBound)) }
+    try check(image, missing: { $0.contains(block.sequences.lowerBound) }, name)
+  }
+
   @Test func aClosedRecordingCutBetweenBlocksIsMissingItsEnd() throws {
     let recipe = try DamageRecipe(isClosed: true)
     let last = try #require(recipe.segments.last)

@@ -8,7 +8,7 @@ import Testing
   func anySetOfFilesMayBeMissing(isClosed: Bool) throws {
     let recipe = try DamageRecipe(isClosed: isClosed)
     let files = recipe.files
-    try #require(files.count <= 6)
+    try #require(files.count <= 7)
     let names = { (set: Int) in files.indices.filter { set >> $0 & 1 == 1 }.map { files[$0] } }
     var sweep = Sweep("files missing, \(isClosed ? "closed" : "crashed")")
     sweep.run(
@@ -23,6 +23,7 @@ import Testing
         return failures.filter { failure in
           !(isNone && failure.kind.contains("not found"))
             && !(isEmpty && failure.kind.contains("silent"))
+            && !(isEmpty && failure.kind.contains("a wrong moment"))
         }
       })
     sweep.finish(of: 1 << files.count, known: DamageCheck.knownIssues)

@@ -20,19 +20,16 @@ import Testing
     _ readable: Set<UInt64>
   ) -> [Sweep.Failure] {
     var failures: [Sweep.Failure] = []
-    func fail(_ kind: String, _ details: String = "") {
-      failures.append(Sweep.Failure(kind: kind, details: details))
-    }
     let memory = MemoryFolder(image)
     let folder = FaultyFolder(memory, fault)
     do throws(ReelError) {
       try Recorder(folder: folder, configuration: DamageRecipe.configuration).close()
     } catch {
       if !FaultCase.tells(error, fault) {
-        fail("opening fails with another error: \(error.kind)", error.description)
+        failures.fail("opening fails with another error: \(error.kind)", error.description)
       }
       if folder.counts[.map] == nil, !isKept(image, memory.image, tornFrom: tornFrom) {
-        fail("a failed opening has destroyed bytes")
+        failures.fail("a failed opening has destroyed bytes")
       }
     }
     folder.set(nil)
@@ -45,15 +42,17 @@ import Testing
       for event in answer.events {
         let number = event.sequenceNumber?.rawValue ?? 0
         found.insert(number)
-        if known[number] != event { fail("a wrong event or a removed one", "\(event)") }
+        if known[number] != event { failures.fail("a wrong event or a removed one", "\(event)") }
       }
       let lost = readable.intersection(known.keys).subtracting(found)
-      if !lost.isEmpty { fail("events are lost", "\(lost.sorted())") }
-      if known.count > found.count, answer.completeness.tellsNothing { fail("silent loss") }
+      if !lost.isEmpty { failures.fail("events are lost", "\(lost.sorted())") }
+      if known.count > found.count, answer.completeness.tellsNothing {
+        failures.fail("silent loss")
+      }
     } catch {
-      fail("opening fails without a fault: \(error.kind)", error.description)
+      failures.fail("opening fails without a fault: \(error.kind)", error.description)
     }
-    if memory.openFiles.value != 0 { fail("files are left open") }
+    if memory.openFiles.value != 0 { failures.fail("files are left open") }
     return failures
   }
 

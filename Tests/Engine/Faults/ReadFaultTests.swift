@@ -81,35 +81,32 @@ import Testing
     _ fault: Fault, _ image: FolderImage, _ wanted: Findings
   ) -> [Sweep.Failure] {
     var failures: [Sweep.Failure] = []
-    func fail(_ kind: String, _ details: String = "") {
-      failures.append(Sweep.Failure(kind: kind, details: details))
-    }
     let memory = MemoryFolder(image)
     let folder = FaultyFolder(memory, fault)
     do throws(ReelError) {
       let recording = try Recording(folder: folder)
       let found = read(recording)
       for (step, error) in found.errors where !FaultCase.tells(error, fault) {
-        fail("\(step) fails with another error: \(error.kind)", error.description)
+        failures.fail("\(step) fails with another error: \(error.kind)", error.description)
       }
       for (step, answer) in found.answers where answer != wanted.answers[step] {
         // A file that is not there was dropped, which is told apart from its events.
         if fault.code == ErrorNumber.noEntry { continue }
-        fail("\(step) answers wrongly while \(fault.call) fails", answer)
+        failures.fail("\(step) answers wrongly while \(fault.call) fails", answer)
       }
       folder.set(nil)
       let after = read(recording)
       for (step, answer) in wanted.answers where after.answers[step] != answer {
         let told = after.errors[step]?.description ?? after.answers[step] ?? ""
-        fail("\(step) remains wrong after \(fault.call) has failed", told)
+        failures.fail("\(step) remains wrong after \(fault.call) has failed", told)
       }
     } catch {
       if !FaultCase.tells(error, fault) {
-        fail("opening fails with another error: \(error.kind)", error.description)
+        failures.fail("opening fails with another error: \(error.kind)", error.description)
       }
     }
-    if memory.image != image { fail("a reader has changed a file") }
-    if memory.openFiles.value != 0 { fail("a reader leaves files open") }
+    if memory.image != image { failures.fail("a reader has changed a file") }
+    if memory.openFiles.value != 0 { failures.fail("a reader leaves files open") }
     return failures
   }
 }

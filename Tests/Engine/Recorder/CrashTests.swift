@@ -37,6 +37,9 @@ import Testing
         if part % 2 == 0 { try recorder.flush() }
         try copyFolder(path + "/live", to: copy)
         let wanted = model.events(Query())
+        let whole = path + "/whole-\(part)"
+        try copyLiveFolder(path + "/live", to: whole)
+        #expect(difference(try Recording(path: whole).events(limit: nil).events, wanted) == nil)
         let read = try Recording(path: copy).events(limit: nil)
         #expect(read.completeness.damages.isEmpty)
         // A segment that began after the listing is not in the copy, which says so.

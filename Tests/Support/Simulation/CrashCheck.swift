@@ -68,6 +68,7 @@ struct CrashCheck {
         return fault
       }
       guard isRepeated else { return nil }
+      if let reason = try contextFault(recorder) { return Fault(reason: reason) }
       if seed & 1 == 1 { try recorder?.close() }
       // Gone before the next one asks for the lock.
       recorder = nil
@@ -93,6 +94,16 @@ struct CrashCheck {
     } catch {
       return Fault(reason: "\(error)")
     }
+  }
+
+  /// What of the contexts is not what the records before them come to, after recovery.
+  private func contextFault(_ recorder: Recorder?) throws -> String? {
+    var reason: String?
+    _ = try recorder?.recording.verify { finding in
+      let text = finding.corruption.reason
+      if finding.severity == .warning, text.contains("context") { reason = reason ?? text }
+    }
+    return reason
   }
 
   /// Ranges without the borders between those that touch.

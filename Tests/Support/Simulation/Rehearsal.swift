@@ -53,7 +53,7 @@ final class Rehearsal {
     // Bytes that do not compress, so that sizes are what they seem.
     let event = Event(
       id: EventID("event-\(number)"), timestamp: Timestamp(nanoseconds: Int64(number)),
-      kind: "simulated", process: "<0.\(number % 3).0>",
+      kind: number % 2 == 0 ? "call" : "return_from", process: "<0.\(number % 3).0>",
       payload: Payload(random.bytes(payloadByteCount)))
     events.append(event)
     return event
@@ -143,6 +143,8 @@ extension RecorderConfiguration {
     configuration.blockByteCount = 320
     configuration.payloadFrameByteCount = 256
     configuration.segmentByteCount = 1400
+    // A context ahead of most blocks.
+    (configuration.contextRecordInterval, configuration.contextByteRatio) = (4, 0)
     configuration.reading.cacheByteCount = 1 << 20
     return configuration
   }

@@ -40,8 +40,10 @@ enum Arguments {
 
   /// A length of time: a whole number and `ns`, `us`, `ms` or `s`.
   static func duration(_ text: String) throws -> UInt64 {
-    for (unit, factor) in [("ns", UInt64(1)), ("us", 1000), ("ms", 1_000_000), ("s", 1_000_000_000)]
-    where text.hasSuffix(unit) {
+    let units: [(String, UInt64)] = [
+      ("ns", 1), ("us", 1000), ("ms", 1_000_000), ("s", 1_000_000_000),
+    ]
+    for (unit, factor) in units where text.hasSuffix(unit) {
       guard let number = UInt64(text.dropLast(unit.count)) else { continue }
       let (nanoseconds, overflow) = number.multipliedReportingOverflow(by: factor)
       if !overflow { return nanoseconds }
@@ -50,8 +52,8 @@ enum Arguments {
       "'\(text)' is no length of time; give a whole number and a unit, such as 50us, 2ms or 1s")
   }
 
-  /// The sequence number of the event that `text` names by its id, or by `#` and its number; nothing
-  /// when there is no such event.
+  /// The sequence number of the event that `text` names by its id, or by `#` and its number;
+  /// nothing when there is no such event.
   static func event(_ text: String, in recording: Recording) throws -> SequenceNumber? {
     if text.hasPrefix("#"), let number = UInt64(text.dropFirst()) {
       return SequenceNumber(rawValue: number)

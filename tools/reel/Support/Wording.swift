@@ -47,7 +47,8 @@ enum Wording {
   /// Nanoseconds as a duration of two or three figures.
   static func duration(_ nanoseconds: UInt64) -> String {
     let seconds = Double(nanoseconds) / 1e9
-    if nanoseconds < 1_000_000 { return "\(grouped(nanoseconds)) ns" }
+    if nanoseconds < 1000 { return "\(nanoseconds) ns" }
+    if nanoseconds < 1_000_000 { return "\(fixed(seconds * 1e6, digits: 1)) µs" }
     if seconds < 1 { return "\(fixed(seconds * 1e3, digits: 1)) ms" }
     if seconds < 120 { return "\(fixed(seconds, digits: 3)) s" }
     if seconds < 7200 { return "\(fixed(seconds / 60, digits: 1)) min" }
