@@ -16,6 +16,10 @@ import Testing
       process.standardOutput = output
       process.standardError = errors
       try process.run()
+      // A test that waits in vain ends as well.
+      DispatchQueue.global().asyncAfter(deadline: .now() + 60) { [process] in
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+      }
     }
 
     /// The output up to the given number of lines, waited for.

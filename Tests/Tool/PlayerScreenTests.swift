@@ -61,7 +61,7 @@ import Testing
     #expect(rows[0].contains("trace") && rows[0].contains("paused"))
     #expect(rows[0].hasSuffix("60 events "))
     #expect(rows[1].contains("1970-01-01 00:00:00.000010000 UTC"), "\(rows[1])")
-    #expect(rows[1].contains("+10,000 ns of 59,000 ns") && rows[1].contains("16.9 %"))
+    #expect(rows[1].contains("+10.0 µs of 59.0 µs") && rows[1].contains("16.9 %"))
     #expect(rows[3].hasSuffix("▲") && rows[3].count == 14, "\(rows[3])")
     #expect(rows[5].contains("function_entry   <0.1.0> > <0.2.0>   Desk.handle/1"))
     #expect(rows[7].contains("payload 10"))
