@@ -16,6 +16,10 @@ import Testing
       process.standardOutput = output
       process.standardError = errors
       try process.run()
+      // A test that waits in vain ends as well.
+      DispatchQueue.global().asyncAfter(deadline: .now() + 60) { [process] in
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+      }
     }
 
     /// The output up to the given number of lines, waited for.
@@ -79,7 +83,8 @@ import Testing
     try #expect(ToolRun("record", trace, input: Lines.simple(0..<20)).status == 0)
     #expect(try ToolRun("follow", folder.path("nowhere"), "--for", "1ms").status == 2)
     for arguments in [
-      ["--after", "#99999"], ["--after", "x"], ["--after", "#1", "--from-start"], ["--limit", "-1"],
+      ["--after", "#99999"], ["--after", "x"], ["--after", "#1", "--from-start"],
+      ["--limit", "-1"],
     ] {
       let run = try ToolRun(["follow", trace, "--for", "10ms"] + arguments)
       #expect(run.status == 64, "\(arguments): \(run.errors)")

@@ -9,6 +9,12 @@ import Testing
   let recording: Recording
   private static let start: Int64 = 1_795_223_980_000_000_000
   private static let milli: Int64 = 1_000_000
+  private static let kinds = [
+    "function_entry", "function_entry", "message_send", "function_exit", "function_exit",
+  ]
+  private static let outer = Function(module: "M", name: "outer", arity: 1)
+  private static let inner = Function(module: "M", name: "inner", arity: 0)
+  private static let functions: [Function?] = [outer, inner, nil, inner, outer]
 
   init() throws {
     recorder = try Recorder(folder: MemoryFolder(path: "somewhere/trace"), configuration: .tiny)
@@ -17,13 +23,9 @@ import Testing
       let place = number % 5
       var event = Event(
         timestamp: Timestamp(nanoseconds: Self.start + Int64(number) * Self.milli),
-        kind: ["function_entry", "function_entry", "message_send", "function_exit", "function_exit"][
-          place], process: "<0.\(number / 5 % 2).0>", correlationID: "req-\(number / 10)")
-      event.function = [
-        Function(module: "M", name: "outer", arity: 1), Function(module: "M", name: "inner", arity: 0),
-        nil, Function(module: "M", name: "inner", arity: 0),
-        Function(module: "M", name: "outer", arity: 1),
-      ][place]
+        kind: Self.kinds[place], process: "<0.\(number / 5 % 2).0>",
+        correlationID: "req-\(number / 10)")
+      event.function = Self.functions[place]
       event.payload = Payload(#"{"n":\#(number)}"#, encoding: .json)
       if number == 150 { event.payload = Payload("a Needle here") }
       try recorder.append(event)
@@ -89,7 +91,8 @@ import Testing
     press(keys, model)
     #expect(model.prompt == nil)
     if let wanted {
-      #expect(abs((place(model) ?? -9) - wanted) <= (keys.contains("%") ? 1 : 0), "\(model.message)")
+      #expect(
+        abs((place(model) ?? -9) - wanted) <= (keys.contains("%") ? 1 : 0), "\(model.message)")
     } else {
       #expect(model.navigator.current?.sequenceNumber?.rawValue == 12)
     }
@@ -229,14 +232,17 @@ import Testing
     try empty.close()
   }
 
-  @Test(arguments: [
-    ([0x61], [Key.character("a")]), ([0x1B, 0x5B, 0x43], [.right]),
-    ([0x1B, 0x4F, 0x41], [.up]), ([0x1B, 0x5B, 0x35, 0x7E], [.pageUp]),
-    ([0x1B, 0x5B, 0x31, 0x3B, 0x35, 0x43], [.right]), ([0x1B, 0x71], [.escape, .character("q")]),
-    ([0xC3, 0xA4, 0x0D], [.character("ä"), .enter]), ([0x03, 0x7F], [.control("c"), .backspace]),
-    ([0xFF, 0x61], [.unknown, .character("a")]), ([0x1B], [.escape]), ([0x1B, 0x5B], [.escape]),
-    ([0xE2, 0x82], [.unknown]), ([0x1B, 0x5B, 0x39, 0x39, 0x7E], [.unknown]),
-  ] as [([UInt8], [Key])])
+  @Test(
+    arguments: [
+      ([0x61], [Key.character("a")]), ([0x1B, 0x5B, 0x43], [.right]),
+      ([0x1B, 0x4F, 0x41], [.up]), ([0x1B, 0x5B, 0x35, 0x7E], [.pageUp]),
+      ([0x1B, 0x5B, 0x31, 0x3B, 0x35, 0x43], [.right]),
+      ([0x1B, 0x71], [.escape, .character("q")]),
+      ([0xC3, 0xA4, 0x0D], [.character("ä"), .enter]),
+      ([0x03, 0x7F], [.control("c"), .backspace]),
+      ([0xFF, 0x61], [.unknown, .character("a")]), ([0x1B], [.escape]), ([0x1B, 0x5B], [.escape]),
+      ([0xE2, 0x82], [.unknown]), ([0x1B, 0x5B, 0x39, 0x39, 0x7E], [.unknown]),
+    ] as [([UInt8], [Key])])
   func bytesAreKeys(bytes: [UInt8], wanted: [Key]) {
     // However they are cut into pieces.
     for cut in 0...bytes.count {
@@ -257,9 +263,10 @@ import Testing
       var random = SeededRandom(seed)
       var decoder = KeyDecoder()
       for _ in 0..<200 {
-        decoder.take((0..<random.below(12)).map { _ in
-          random.chance(4) ? 0x1B : UInt8.random(in: 0...255, using: &random)
-        })
+        decoder.take(
+          (0..<random.below(12)).map { _ in
+            random.chance(4) ? 0x1B : UInt8.random(in: 0...255, using: &random)
+          })
         while decoder.next() != nil {}
       }
       while decoder.next(isLate: true) != nil {}

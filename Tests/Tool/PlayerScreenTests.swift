@@ -85,8 +85,11 @@ import Testing
     #expect(rich.filter { $0 == " " }.count == 77)
     let wide = PlayerScreen(columnCount: 160, rowCount: 24, isPlain: true).rows(view)
     #expect(Array(wide[2].text)[6] == "#" && Array(wide[2].text)[7] == "#")
-    #expect(wide[3].text.firstIndex(of: "^").map { wide[3].text.distance(
-      from: wide[3].text.startIndex, to: $0) } == 140)
+    #expect(
+      wide[3].text.firstIndex(of: "^").map {
+        wide[3].text.distance(
+          from: wide[3].text.startIndex, to: $0)
+      } == 140)
   }
 
   @Test func aScreenThatIsTooSmallSaysSo() throws {

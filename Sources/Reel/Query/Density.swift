@@ -43,6 +43,8 @@ extension Recording {
   ///   - query: What must hold of an event; its order and ``Query/after`` do not matter.
   ///   - stretchCount: Into how many stretches the time is divided, 1 or more.
   /// - Returns: Nothing when no event is in the time of the query.
+  /// - Throws: ``ReelError/invalidArgument(_:)`` for a value of the wrong type,
+  ///   ``ReelError/io(_:)``, ``ReelError/closed``.
   public func density(
     _ query: Query = Query(), stretchCount: Int
   ) throws(ReelError) -> Density? {

@@ -350,11 +350,13 @@ struct Opening {
       parts = directory.indexes.filter { $0.blocks.upperBound <= scan.blocks.count }
     }
     let covered = parts.reduce(0) { max($0, $1.blocks.upperBound) }
+    // One whose block was torn is ahead of none: a directory with it would be refused.
+    let offsets = Set(scan.blocks.map(\.offset))
     return SegmentWriter(
       segment: segment,
       directory: Directory(
         blocks: scan.blocks, indexes: parts,
-        contexts: scan.contexts.filter { $0.end <= scan.end }),
+        contexts: scan.contexts.filter { offsets.contains($0.end) }),
       summary: scan.summary, end: scan.end, leftover: covered..<scan.blocks.count,
       indexes: IndexBuilder(
         firstBlock: scan.blocks.count, attributes: control.attributes, seed: seed),

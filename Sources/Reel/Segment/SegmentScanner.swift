@@ -144,11 +144,19 @@ struct SegmentScanner {
       return damaged(offset, entry.byteCount, "the block's sequence numbers come again")
     }
     if check == .everything, let damage = try segment.wholeBlock(entry).damage { return damage }
-    if let damage = result.damages.last, damage.bytes.upperBound == offset,
-      header.firstSequence == result.summary.nextSequence
-    {
-      result.derivedDamages.append(damage)
-      result.damages.removeLast()
+    if let damage = result.damages.popLast() {
+      let next = result.summary.nextSequence
+      if damage.bytes.upperBound != offset {
+        result.damages.append(damage)
+      } else if header.firstSequence == next {
+        result.derivedDamages.append(damage)
+      } else {
+        // What comes behind tells what was in it.
+        result.damages.append(
+          Corruption(
+            path: damage.path, bytes: damage.bytes,
+            sequenceNumbers: next...(header.firstSequence - 1), reason: damage.reason))
+      }
     }
     result.blocks.append(entry)
     if header.eventCount < header.recordCount { result.blocksWithControlRecords.append(entry) }

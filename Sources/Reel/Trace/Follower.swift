@@ -10,7 +10,7 @@ public final class Follower {
   public var query: Query
   /// The place: everything up to this sequence number has been given, or did not match.
   ///
-  /// A follower that is made ``init(path:query:after:configuration:)`` with it goes on exactly here.
+  /// A follower made with it (``init(path:query:after:configuration:)``) goes on exactly here.
   public private(set) var cursor: SequenceNumber
   private let recording: Recording
 
@@ -19,7 +19,7 @@ public final class Follower {
 
   /// Follows the recording in the folder at `path`.
   ///
-  /// Only the segments are opened that have what comes: it begins as quickly however many there are.
+  /// Only the segments are opened that have what comes: it begins as fast however many there are.
   ///
   /// - Parameters:
   ///   - path: The folder, or a lone segment file, which has an end.
@@ -120,6 +120,7 @@ extension Recording {
   ///   - query: What must hold of an event; its order and ``Query/after`` do not matter.
   ///   - cursor: Where to go on; nothing means after the last event that is there now, and 0 before
   ///     the first.
+  /// - Returns: The sequence, which may be gone through any number of times.
   /// - Throws: ``ReelError/invalidArgument(_:)`` for a cursor behind the end of the recording,
   ///   ``ReelError/io(_:)``, ``ReelError/closed``.
   public func follow(
@@ -157,6 +158,7 @@ public struct FollowSequence: AsyncSequence, Sendable {
     private var follower: Follower?
 
     /// Nanoseconds between two looks: soon after something came, and when nothing has for a while.
+    ///
     /// An unchanged recording costs two system calls a look.
     private static let shortPause: UInt64 = 1_000_000
     private static let longPause: UInt64 = 16_000_000

@@ -5,7 +5,8 @@
 /// Of more than 1,024 calls within each other the inner ones are not known.
 extension Navigator {
   /// From the entry of a call, goes to its exit, and from any other event to the next of its
-  /// process that matches the filter; `backward` from an exit to its entry, and else to the previous.
+  /// process that matches the filter; `backward` from an exit to its entry, and else to the
+  /// previous.
   ///
   /// A call that was left by an error ends with the first event that tells so.
   @discardableResult
@@ -24,8 +25,8 @@ extension Navigator {
     return try step(direction, along: .process)
   }
 
-  /// Goes to the entry of the next call: the first within, from an entry, and else the next that the
-  /// same caller makes.
+  /// Goes to the entry of the next call: the first within, from an entry, and else the next that
+  /// the same caller makes.
   ///
   /// `backward` it goes to the exit of the last call: the last within, from an exit, and else the
   /// last that the same caller made. A call that was left by an error has none.

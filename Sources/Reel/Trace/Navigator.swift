@@ -140,9 +140,11 @@ public final class Navigator {
   /// The events that steps along `track` would lead to, the nearest first, without going there.
   ///
   /// - Parameters:
-  ///   - track: What they have in common with the current event.
-  ///   - direction: On which side of it they lie.
+  ///   - direction: On which side of the current event they lie.
+  ///   - track: What they have in common with it.
   ///   - limit: How many at most.
+  /// - Returns: None from nowhere.
+  /// - Throws: As a step does.
   public func neighbours(
     _ direction: Direction, along track: Track = .all, limit: Int
   ) throws(ReelError) -> [Event] {

@@ -70,9 +70,12 @@ import Testing
     #expect(try recorder.recording.events(limit: nil).events == wanted)
   }
 
-  /// Two blocks that no sync covers, of which only the second reaches the disk: both are still in
-  /// the buffer, which is durable.
-  @Test func aTornBlockAheadOfAWholeOneIsTakenFromTheBuffer() throws {
+  /// Two blocks that no sync covers, of which only the second reaches the disk.
+  ///
+  /// Both are still in the buffer, which is durable. A context that is whole ahead of the torn one is
+  /// of no block.
+  @Test(arguments: [false, true])
+  func aTornBlockAheadOfAWholeOneIsTakenFromTheBuffer(isContextWhole: Bool) throws {
     let rehearsal = try Workload(name: "two blocks", durability: .disk) { rehearsal in
       try rehearsal.open()
       try rehearsal.appendBatch(9)
@@ -94,8 +97,11 @@ import Testing
     }
     try #require(blocks.count == 2 && blocks[0].file == blocks[1].file)
     var image = model.live
+    let context = try #require(ReelFrame.byteCount(blocks[0].piece.bytes.rawSpan))
+    try #require(context < 100)
     let lost = DiskOperation.Piece(
-      offset: blocks[0].piece.offset, bytes: [UInt8](repeating: 0, count: 200))
+      offset: blocks[0].piece.offset + (isContextWhole ? context : 0),
+      bytes: [UInt8](repeating: 0, count: 200))
     image.files[blocks[0].file]?.write(lost)
     let check = CrashCheck(
       configuration: rehearsal.configuration, events: rehearsal.events, batches: rehearsal.batches)

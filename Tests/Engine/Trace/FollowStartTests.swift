@@ -4,7 +4,7 @@ import Testing
 
 /// Following begins with the same few calls however many segments there are.
 @Suite struct FollowStartTests {
-  /// A recording of at least so many segments, of a few events each, that is still being written to.
+  /// A recording of at least so many segments, of a few events each, that is still written to.
   private static func record(
     segmentCount: Int, in folder: MemoryFolder
   ) throws -> (recorder: Recorder, count: Int) {
@@ -45,8 +45,9 @@ import Testing
       #expect(files >= count)
       let fromNow = try calls(folder, after: nil)
       #expect(fromNow.batch.isEmpty)
-      let last = try #require(try recorder.recording.events(Query(order: .descending), limit: 1)
-        .events.first?.sequenceNumber)
+      let last = try #require(
+        try recorder.recording.events(Query(order: .descending), limit: 1)
+          .events.first?.sequenceNumber)
       let resumed = try calls(folder, after: SequenceNumber(rawValue: last.rawValue - 1))
       #expect(resumed.batch.events.map(\.timestamp) == [Timestamp(nanoseconds: Int64(eventCount))])
       known += [fromNow.start, resumed.start]
@@ -66,6 +67,7 @@ import Testing
   @Test(
     .enabled(
       if: runs(
-        if: Sweep.isFull, otherwise: "10,000 segments take a minute to write; REEL_SWEEP=all does")))
+        if: Sweep.isFull, otherwise: "10,000 segments take a minute to write; REEL_SWEEP=all does"))
+  )
   func beginningCostsTheSameWithTenThousandSegments() throws { try check(segmentCount: 10_000) }
 }

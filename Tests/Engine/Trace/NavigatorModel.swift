@@ -5,7 +5,7 @@ struct NavigatorModel {
   let events: [Event]
   let roles: KindRoles
 
-  /// - Parameter events: All events in order of time.
+  /// A model of all events, given in order of time.
   init(_ events: [Event], roles: KindRoles = KindRoles()) {
     self.events = events
     self.roles = roles
@@ -144,7 +144,9 @@ struct NavigatorModel {
       [.processExit, .spawned].contains(role(events[lane.places[index]]))
     }
     var end = lane.places.count
-    if let own { end = own.end ?? end } else if let caller = around.last {
+    if let own {
+      end = own.end ?? end
+    } else if let caller = around.last {
       end = lane.calls[caller].end ?? end
     }
     for candidate in index..<max(index, end) {

@@ -11,8 +11,8 @@ enum Key: Hashable, Sendable {
 
 /// Makes keys of the bytes that a terminal sends.
 ///
-/// A terminal sends some keys as several bytes that begin with an escape, which is a key as well: it
-/// is taken for that when nothing follows for a while.
+/// A terminal sends some keys as several bytes that begin with an escape, which is a key as well:
+/// it is taken for that when nothing follows for a while.
 struct KeyDecoder {
   private var bytes: [UInt8] = []
 
@@ -26,9 +26,8 @@ struct KeyDecoder {
   /// Whether bytes wait for others.
   var isPending: Bool { !bytes.isEmpty }
 
-  /// The next key; nothing when there is none, or not all of it.
-  ///
-  /// - Parameter isLate: Whether what is not there by now will not come.
+  /// The next key; nothing when there is none, or not all of it, unless it `isLate`: then what is
+  /// not there by now will not come.
   mutating func next(isLate: Bool = false) -> Key? {
     guard let first = bytes.first else { return nil }
     switch first {

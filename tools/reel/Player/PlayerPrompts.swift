@@ -12,9 +12,18 @@ struct PlayerPrompt: Equatable {
   /// What is asked for.
   var label: String {
     switch purpose {
-    case .time: "go to (time, +5ms, -1s, 40%, #123, start, end): "
+    case .time: "go to: "
     case .search: "search: "
-    case .filter: "filter (kind=… process=… function=… correlation=…; empty: none): "
+    case .filter: "filter: "
+    }
+  }
+
+  /// What may be typed.
+  var hint: String {
+    switch purpose {
+    case .time: "nanoseconds, ISO 8601, 03:22:00.5, +5ms, -1s, 40%, #123, start or end"
+    case .search: "a text in the kind, processes, function, correlation id or payload"
+    case .filter: "kind=… process=… module=… function=… correlation=… …, or nothing for all"
     }
   }
 }
@@ -31,9 +40,9 @@ enum PlayerTarget: Equatable {
     let text: String
   }
 
-  /// - Parameters:
-  ///   - current: What `+` and `-` count from, and whose day a time of day is of.
-  ///   - range: What percentages are of.
+  /// The place that `text` names.
+  ///
+  /// `+` and `-` count from `current`, whose day a time of day is of; percentages are of `range`.
   init(_ text: String, from current: Timestamp, in range: ClosedRange<Timestamp>) throws(Fault) {
     let text = text.filter { $0 != " " }
     if text == "start" {

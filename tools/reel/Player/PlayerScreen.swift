@@ -32,7 +32,7 @@ struct PlayerScreen {
       paused: "|", current: ">", cut: "~")
   }
 
-  /// - Parameter isPlain: Whether the terminal shows ASCII alone.
+  /// A screen of so many characters; a plain one shows ASCII alone.
   init(columnCount: Int, rowCount: Int, isPlain: Bool = false) {
     self.columnCount = columnCount
     self.rowCount = rowCount
@@ -72,7 +72,8 @@ struct PlayerScreen {
       rows += section("event", event(view), eventRowCount)
       rows += section(stackTitle(view), stack(view), stackRowCount)
       rows += section("around", list(view), listRowCount)
-      rows += [status(view), ScreenRow(text: Self.keys, style: .dim)]
+      let hint = view.prompt.map { " " + $0.hint } ?? Self.keys
+      rows += [status(view), ScreenRow(text: hint, style: .dim)]
     }
     return rows.prefix(rowCount).map { row in
       ScreenRow(text: shown(row.text), style: row.style)
@@ -250,7 +251,7 @@ struct PlayerScreen {
   // MARK: Below
 
   private static let keys =
-    " space play  + - speed  ←→ step  p f c k same  i o u calls  g / e  ? help  q quit"
+    " space play  + - speed  ←→ step  p f c k same  i o u calls  g / e  ? help  q"
 
   private func status(_ view: PlayerView) -> ScreenRow {
     guard let prompt = view.prompt else { return ScreenRow(text: " \(view.message)") }

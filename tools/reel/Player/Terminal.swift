@@ -90,6 +90,7 @@ struct Terminal: ~Copyable {
     signalPipe.store(ends[1], ordering: .sequentiallyConsistent)
     for number in Self.stopSignals + [SIGWINCH, SIGCONT, SIGTSTP] { Self.install(number) }
     for number in Self.fatalSignals { Self.install(number, isFatal: true) }
+    Self.unblockSignals()
     // A handler must find it made.
     _ = leavingText.utf8CodeUnitCount
     // For whoever ends the process by `exit`.
@@ -121,6 +122,15 @@ struct Terminal: ~Copyable {
       }
     #endif
     _ = unsafe sigaction(number, &action, nil)
+  }
+
+  /// Whoever started this may have had them blocked, and that is inherited.
+  private static func unblockSignals() {
+    var signals = sigset_t()
+    // Safe: the set lies on the stack.
+    unsafe sigemptyset(&signals)
+    for number in stopSignals + [SIGWINCH, SIGCONT, SIGTSTP] { unsafe sigaddset(&signals, number) }
+    unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   private func take() {
