@@ -5,9 +5,14 @@ import Testing
 /// The clock that a file system takes times of change from ticks slower than recorders come and go.
 @Suite struct CoarseClockTests {
   /// A folder whose time of change never moves.
-  private struct StandingFolder: Folder {
+  private final class StandingFolder: Folder {
     let folder: any Folder
     let time: Int64
+
+    init(folder: any Folder, time: Int64) {
+      self.folder = folder
+      self.time = time
+    }
 
     var path: String { folder.path }
     func list() throws(ReelError) -> [String] { try folder.list() }
