@@ -102,8 +102,8 @@ struct ProcessLives {
   /// Takes the next record in order of arrival.
   ///
   /// Its kind and process have numbers, the same for the same text while `generation` is the same,
-  /// counted from 0; ``RecordSymbols/absent`` where it has none. A record may be without the payload
-  /// that the event has.
+  /// counted from 0; ``RecordSymbols/absent`` where it has none. A record may be without the
+  /// payload that the event has.
   @inline(__always)
   mutating func take(
     _ record: borrowing RecordView, sequence: UInt64, runID: UInt64, kind: UInt32,
