@@ -97,7 +97,9 @@ import Testing
     }
     try #require(blocks.count == 2 && blocks[0].file == blocks[1].file)
     var image = model.live
-    let context = try #require(ReelFrame.byteCount(blocks[0].piece.bytes.rawSpan))
+    let bytes = blocks[0].piece.bytes
+    let byteCount = ReelFrame.byteCount(bytes.rawSpan)
+    let context = try #require(byteCount)
     try #require(context < 100)
     let lost = DiskOperation.Piece(
       offset: blocks[0].piece.offset + (isContextWhole ? context : 0),
