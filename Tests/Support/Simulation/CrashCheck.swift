@@ -107,10 +107,11 @@ struct CrashCheck {
 
   /// Whether the same is missing a second time; what retention has dropped since is not missed.
   private func isSameLoss(_ first: [ClosedRange<UInt64>], _ again: [ClosedRange<UInt64>]) -> Bool {
-    let (first, again) = (Self.joined(first), Self.joined(again))
-    guard configuration.maximumEventCount != nil else { return first == again }
-    return again.allSatisfy { range in
-      first.contains { $0.contains(range.lowerBound) && $0.contains(range.upperBound) }
+    let before = Self.joined(first)
+    let after = Self.joined(again)
+    guard configuration.maximumEventCount != nil else { return before == after }
+    return after.allSatisfy { range in
+      before.contains { $0.contains(range.lowerBound) && $0.contains(range.upperBound) }
     }
   }
 
