@@ -98,7 +98,9 @@ final class SnapshotReader {
   ) throws(ReelError) -> Bool {
     let before = listed
     try listIfChanged()
-    let isUnchanged = before != nil && listed?.modification == before?.modification
+    // Within a tick of the file system's clock a whole run may come and go under the same time.
+    let isUnchanged =
+      before?.isSettled == true && listed?.modification == before?.modification
     if foundAmong != files.buffers {
       guard try findTail(acceptsDamage: acceptsGap) else { return false }
     }
