@@ -18,9 +18,9 @@ extension Recording {
   /// It begins with what was known at ``Query/from``: the processes that lived, their states and
   /// their open calls, as ``moment(at:process:withPayloads:)`` tells them; so stacks and nesting in
   /// it are right from its first event on, though the events before are not in it. Events keep
-  /// their ids, also those that the store gave, and come in the order in which they were recorded, with
-  /// sequence numbers of their own. All versions of documents, roles and declared attributes are
-  /// taken over.
+  /// their ids, also those that the store gave, and come in the order in which they were recorded,
+  /// with sequence numbers of their own. All versions of documents, roles and declared attributes
+  /// are taken over.
   ///
   /// - Parameters:
   ///   - query: What must hold of an event; the order does not matter.

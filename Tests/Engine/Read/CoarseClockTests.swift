@@ -6,8 +6,8 @@ import Testing
 @Suite struct CoarseClockTests {
   /// A folder whose time of change never moves.
   private final class StandingFolder: Folder {
-    let folder: any Folder
-    let time: Int64
+    private let folder: any Folder
+    private let time: Int64
 
     init(folder: any Folder, time: Int64) {
       self.folder = folder
