@@ -32,6 +32,11 @@ import Testing
       return text.split(separator: "\n").map(String.init)
     }
 
+    /// Returns once it has said something on standard error.
+    func waitForWord() -> String {
+      String(decoding: errors.fileHandleForReading.availableData, as: UTF8.self)
+    }
+
     /// Ends it as Control-C does.
     /// - Returns: What it said on standard error.
     func interrupt() -> String {
@@ -46,6 +51,8 @@ import Testing
     let folder = try TemporaryFolder()
     let trace = folder.path("trace")
     let follow = try Follow([trace, "--wait", "--json"])
+    // What is recorded before it looks for the first time is not from now on.
+    #expect(follow.waitForWord().contains("waiting for"))
     let first = try ToolRun("record", trace, input: Lines.simple(0..<300))
     #expect(first.status == 0)
     #expect(follow.lines(300).joined(separator: "\n") + "\n" == Lines.simple(0..<300))
