@@ -130,7 +130,12 @@ public final class Recording: Sendable {
     switch unsafe source {
     case .segment(let snapshot): return snapshot
     case .folder(let reader):
-      try reader.refresh()
+      do throws(ReelError) {
+        try reader.refresh()
+      } catch .io(let failure) where failure.code == ErrorNumber.tooManyFiles {
+        cache.giveBackFiles()
+        try reader.refresh()
+      }
       return reader.snapshot
     }
   }

@@ -86,7 +86,8 @@ func copyLiveFolder(_ source: String, to destination: String) throws {
   }
   // Listed anew: a segment that has come meanwhile may hold what the buffer no longer has.
   for name in try fileNames(source) where !name.hasSuffix(FileName.bufferSuffix) {
-    try FileManager.default.copyItem(
+    // One that is being made has another name a moment later.
+    try? FileManager.default.copyItem(
       atPath: source + "/" + name, toPath: destination + "/" + name)
   }
 }

@@ -62,11 +62,16 @@ final class ReadCache: Sendable {
     do throws(ReelError) {
       return try folder.open(segment.name, .read)
     } catch .io(let failure) where failure.code == ErrorNumber.tooManyFiles {
-      lock.withLock {
-        unsafe files.removeAll()
-        unsafe contents.removeAll()
-      }
+      giveBackFiles()
       return try folder.open(segment.name, .read)
+    }
+  }
+
+  /// Closes all files, and gives up the blocks that hold some open.
+  func giveBackFiles() {
+    lock.withLock {
+      unsafe files.removeAll()
+      unsafe contents.removeAll()
     }
   }
 
