@@ -74,7 +74,7 @@ import Testing
     let rounds = 20_000
     var sweep = Sweep("mutated inputs of \(target)")
     sweep.run(
-      rounds * inputs.count, sample: target == .segment || target == .buffer ? 60 : 300,
+      rounds * inputs.count, sample: target == .segment || target == .buffer ? 40 : 100,
       label: { "\(inputs[$0 / rounds].name), seed \($0)" },
       { number in
         let input = Self.mutated(inputs[number / rounds].bytes, seed: UInt64(number))

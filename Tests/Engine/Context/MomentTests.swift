@@ -197,7 +197,7 @@ import Testing
       let last = try #require(newest?.timestamp)
       let span = Int(last.nanoseconds - first.nanoseconds)
       var random = SeededRandom(7)
-      let count = environment("REEL_SWEEP") == "all" ? 1000 : 40
+      let count = environment("REEL_SWEEP") == "all" ? 1000 : 16
       var times = (0..<count).map { _ in
         Timestamp(nanoseconds: first.nanoseconds + Int64(random.below(span)))
       }
