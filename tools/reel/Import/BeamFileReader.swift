@@ -55,7 +55,7 @@ struct BeamFileReader: ~Copyable {
     self.descriptor = descriptor
     self.stopSignal = stopSignal
     self.recordByteLimit = recordByteLimit
-    buffer = [UInt8](repeating: 0, count: Self.pieceByteCount)
+    buffer = [UInt8](repeating: 0, count: 2 * Self.pieceByteCount)
   }
 
   /// Why a record cannot be given.
@@ -187,7 +187,7 @@ struct BeamFileReader: ~Copyable {
         start = 0
       }
       if end + Self.pieceByteCount > buffer.count {
-        buffer.append(contentsOf: repeatElement(0, count: buffer.count))
+        buffer += [UInt8](repeating: 0, count: buffer.count)
       }
       try readMore()
     }
