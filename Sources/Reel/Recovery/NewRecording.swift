@@ -64,7 +64,13 @@ struct NewRecording {
           path: existing.path, reason: "a \(work) was broken off here; remove this folder first")
       }
     }
-    return try parent.folder(temporaryName, create: true)
+    do throws(ReelError) {
+      return try parent.folder(temporaryName, create: true)
+    } catch {
+      // It may have been made, and then not opened.
+      try? parent.removeFolder(temporaryName)
+      throw error
+    }
   }
 
   /// Gives the new recording its name.
