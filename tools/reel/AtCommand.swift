@@ -169,7 +169,7 @@ struct MomentJSON {
       member("state", process.state, &writer)
       writer.name("stack")
       writer.array { writer in
-        for call in process.stack { writer.raw(line(call)) }
+        for call in process.stack { writer.raw(events.object(call)) }
       }
       writer.member("unlisted_calls", process.unlistedCallCount)
     }
@@ -182,12 +182,6 @@ struct MomentJSON {
   private func member(_ name: String, _ event: Event?, _ writer: inout JSONWriter) {
     guard let event else { return }
     writer.name(name)
-    writer.raw(line(event))
-  }
-
-  private func line(_ event: Event) -> [UInt8] {
-    var bytes: [UInt8] = []
-    events.write(event, to: &bytes)
-    return bytes.dropLast()
+    writer.raw(events.object(event))
   }
 }

@@ -111,11 +111,6 @@ struct TreeCommand: ParsableCommand {
     _ lane: CallTree.Lane, _ attributes: [AttributeDeclaration], to out: inout Output
   ) throws {
     let events = EventWriter(attributes: attributes, asStrings: true)
-    func line(_ event: Event) -> [UInt8] {
-      var bytes: [UInt8] = []
-      events.write(event, to: &bytes)
-      return bytes.dropLast()
-    }
     for (place, node) in lane.nodes.enumerated() where isShown(node) {
       out.json { writer in
         writer.member("process", lane.process)
@@ -130,10 +125,10 @@ struct TreeCommand: ParsableCommand {
           writer.member("self_ns", node.selfTime)
         }
         writer.name("event")
-        writer.raw(line(node.event))
+        writer.raw(events.object(node.event))
         if let exit = node.exit {
           writer.name("exit")
-          writer.raw(line(exit))
+          writer.raw(events.object(exit))
         }
       }
       out.flushIfFull()

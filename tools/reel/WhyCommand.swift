@@ -74,12 +74,10 @@ struct WhyCommand: ParsableCommand {
   private static func write(
     _ reason: Causes.Reason?, _ event: Event, _ events: EventWriter, to out: inout Output
   ) {
-    var bytes: [UInt8] = []
-    events.write(event, to: &bytes)
     out.json { writer in
       writer.member("reason", reason?.rawValue)
       writer.name("event")
-      writer.raw(bytes.dropLast())
+      writer.raw(events.object(event))
     }
   }
 }

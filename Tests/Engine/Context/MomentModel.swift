@@ -97,6 +97,15 @@ struct RandomLives {
     "process_spawned", "process_exit", "register", "unregister", "setting", "spawn", "anything",
   ]
 
+  /// Small segments, with contexts as often as can be.
+  static var configuration: RecorderConfiguration {
+    var configuration = RecorderConfiguration.tiny
+    configuration.roles = roles
+    configuration.contextRecordInterval = 100
+    configuration.contextByteRatio = 1
+    return configuration
+  }
+
   init(seed: UInt64) { random = SeededRandom(seed) }
 
   mutating func event() -> Event {

@@ -5,14 +5,6 @@ import Testing
 /// What a program was at a moment is the same whether all its events are gone over or the contexts
 /// of segments are used.
 @Suite struct MomentTests {
-  private static var configuration: RecorderConfiguration {
-    var configuration = RecorderConfiguration.tiny
-    configuration.roles = RandomLives.roles
-    configuration.contextRecordInterval = 100
-    configuration.contextByteRatio = 1
-    return configuration
-  }
-
   /// A recording of a few runs, with the events of each as they are read.
   private func makeRecording(
     _ folder: MemoryFolder, seed: UInt64, _ configuration: RecorderConfiguration,
@@ -65,7 +57,7 @@ import Testing
   @Test func aMomentIsThatOfAllEventsUpToIt() throws {
     for seed in seeds(6) {
       let folder = MemoryFolder()
-      let (runs, recorder) = try makeRecording(folder, seed: seed, Self.configuration)
+      let (runs, recorder) = try makeRecording(folder, seed: seed, RandomLives.configuration)
       let recording = try Recording(folder: folder)
       try expectModel(recording, runs, seed)
       try recorder.close()
@@ -77,7 +69,7 @@ import Testing
   @Test func withoutContextsAMomentIsReadFromFurtherBack() throws {
     for seed in seeds(3) {
       let folder = MemoryFolder()
-      let (runs, recorder) = try makeRecording(folder, seed: seed, Self.configuration)
+      let (runs, recorder) = try makeRecording(folder, seed: seed, RandomLives.configuration)
       try recorder.close()
       var image = folder.image
       var count = 0
@@ -99,7 +91,7 @@ import Testing
   @Test func everyContextIsWhatTheRecordsBeforeItComeTo() throws {
     for seed in seeds(4) {
       let folder = MemoryFolder()
-      try makeRecording(folder, seed: seed, Self.configuration).recorder.close()
+      try makeRecording(folder, seed: seed, RandomLives.configuration).recorder.close()
       var findings: [VerificationFinding] = []
       let report = try Recording(folder: folder).verify { findings.append($0) }
       #expect(findings.isEmpty, "seed \(seed)")
@@ -110,7 +102,7 @@ import Testing
 
   @Test func aSegmentAloneKnowsWhatWasBeforeIt() throws {
     try withTemporaryDirectory { path in
-      var configuration = Self.configuration
+      var configuration = RandomLives.configuration
       configuration.roles = [:]
       let recorder = try Recorder(path: path + "/r", configuration: configuration)
       try recorder.append(
@@ -132,7 +124,7 @@ import Testing
 
   @Test func whatWasRemovedDoesNotComeBack() throws {
     let folder = MemoryFolder()
-    let recorder = try Recorder(folder: folder, configuration: Self.configuration)
+    let recorder = try Recorder(folder: folder, configuration: RandomLives.configuration)
     for (time, name) in [(10, "early"), (20, "late")] {
       try recorder.append(
         Event(
@@ -148,7 +140,7 @@ import Testing
 
   @Test func whatIsTooMuchIsCountedAndSaid() throws {
     let folder = MemoryFolder()
-    let recorder = try Recorder(folder: folder, configuration: Self.configuration)
+    let recorder = try Recorder(folder: folder, configuration: RandomLives.configuration)
     for number in 1...1100 {
       try recorder.append(
         Event(

@@ -4,17 +4,9 @@ import Testing
 
 /// A slice stands by itself: its stacks, states and nesting are those of the whole.
 @Suite struct SliceTests {
-  private static var configuration: RecorderConfiguration {
-    var configuration = RecorderConfiguration.tiny
-    configuration.roles = RandomLives.roles
-    configuration.contextRecordInterval = 100
-    configuration.contextByteRatio = 1
-    return configuration
-  }
-
   private func makeRecording(_ folder: MemoryFolder, seed: UInt64) throws -> Recorder {
     var lives = RandomLives(seed: seed)
-    let recorder = try Recorder(folder: folder, configuration: Self.configuration)
+    let recorder = try Recorder(folder: folder, configuration: RandomLives.configuration)
     for _ in 0..<1500 { try recorder.append(lives.event()) }
     try recorder.setDocument("plan", Array("one".utf8))
     try recorder.setDocument("plan", Array("two".utf8))
@@ -72,7 +64,7 @@ import Testing
 
   @Test func aSliceGoesOnAndIsCutAgain() throws {
     let folder = MemoryFolder()
-    let recorder = try Recorder(folder: folder, configuration: Self.configuration)
+    let recorder = try Recorder(folder: folder, configuration: RandomLives.configuration)
     for (time, name) in [(1, "outer"), (5, "inner")] {
       try recorder.append(
         Event(
@@ -99,7 +91,7 @@ import Testing
       #expect(later.stack.map(\.function?.name) == ["outer"])
     }
     // A run that is recorded into it begins without the processes of the slice.
-    let again = try Recorder(folder: second, configuration: Self.configuration)
+    let again = try Recorder(folder: second, configuration: RandomLives.configuration)
     try again.append(Event(timestamp: 400, kind: "state_change", process: "q"))
     #expect(try again.recording.moment().processes.map(\.name) == ["q"])
     try again.close()

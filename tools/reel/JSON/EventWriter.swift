@@ -19,6 +19,13 @@ struct EventWriter {
     self.asStrings = asStrings
   }
 
+  /// The object of `event`, without a line feed.
+  func object(_ event: Event) -> [UInt8] {
+    var bytes: [UInt8] = []
+    write(event, to: &bytes)
+    return bytes.dropLast()
+  }
+
   /// Appends the line of `event` with its line feed to `output`.
   func write(_ event: Event, to output: inout [UInt8]) {
     let start = output.count
