@@ -111,11 +111,13 @@ import Testing
     // Linked as everywhere.
     let recording = try Recording(path: trace)
     defer { recording.close() }
-    var linker = MessageLinker()
+    var flows = MessageFlows()
     var count = 0
     for event in try recording.events(Query(), limit: nil).events {
-      if event.kind == "message_send" { linker.send(event) }
-      if event.kind == "message_receive", linker.receive(event) != nil { count += 1 }
+      if event.kind == "message_send" {
+        flows.send(event, as: SequenceNumber(rawValue: 1))
+      }
+      if event.kind == "message_receive", flows.receive(event) != nil { count += 1 }
     }
     #expect(checked.phases["f"] == count && count > 1000)
     #expect(checked.phases["s"] == 1831)

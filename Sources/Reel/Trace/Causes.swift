@@ -158,18 +158,19 @@ struct CauseSearch {
       var query = Query(
         from: overflow ? .min : Timestamp(nanoseconds: start), to: Timestamp(nanoseconds: time))
       query.kinds = roles.kinds([.send, .receive])
-      var linker = MessageLinker()
+      var flows = MessageFlows()
       let cursor = try EventCursor(query, limit: nil, snapshot: snapshot, cache: cache)
       while let view = try cursor.next() {
-        let event = view.event
-        if roles[event.kind ?? ""] == .send {
-          linker.send(event)
-        } else if event.sequenceNumber == receive.sequenceNumber {
-          if let send = linker.receive(event) { return send }
-          break
-        } else {
-          _ = linker.receive(event)
+        if view.kind.map({ roles[$0] }) == .send {
+          flows.send(view)
+          continue
         }
+        let send = flows.receive(view)
+        guard view.sequenceNumber == receive.sequenceNumber else { continue }
+        if let send {
+          return try IDLookup(snapshot: snapshot, cache: cache).find(send.rawValue)?.event
+        }
+        break
       }
     }
     return nil

@@ -1,8 +1,8 @@
 /// Finds the send of each message that is received, in bounded memory.
 ///
-/// As Reel links messages elsewhere: one is taken for that which was sent to this process, or to a
-/// name that may be its, with the same content; of several equal ones the first sent is the first
-/// received. Only hashes of them are kept.
+/// No recording says which belongs to which. A message is taken for the one that was sent to this
+/// process, or to a name that may be its, with the same content; of several equal ones the first
+/// sent is the first received, as between two processes they are. Only hashes of them are kept.
 public struct MessageFlows: Sendable {
   private struct Key: Hashable {
     /// Of the receiver, 0 for one that is known by a name alone.
@@ -31,16 +31,19 @@ public struct MessageFlows: Sendable {
 
   /// Takes the send of a message.
   public mutating func send(_ view: EventView) {
+    send(Event(peerProcess: view.peerProcess, payload: view.payload), as: view.sequenceNumber)
+  }
+
+  mutating func send(_ event: Event, as number: SequenceNumber) {
     if waiting.count - free.count >= capacity {
       queues.removeAll(keepingCapacity: true)
       waiting.removeAll(keepingCapacity: true)
       free.removeAll(keepingCapacity: true)
     }
-    let event = Event(peerProcess: view.peerProcess, payload: view.payload)
     let key = Key(
       receiver: MessageLinker.receiver(event).map(Self.hash) ?? 0, message: Self.message(event))
     let place = free.popLast() ?? waiting.count
-    let entry = (send: view.sequenceNumber, next: -1)
+    let entry = (send: number, next: -1)
     if place == waiting.count { waiting.append(entry) } else { waiting[place] = entry }
     if let queue = queues[key] {
       waiting[queue.last].next = place
@@ -54,8 +57,12 @@ public struct MessageFlows: Sendable {
   ///
   /// - Returns: The sequence number of its send; nothing when there is none.
   public mutating func receive(_ view: EventView) -> SequenceNumber? {
-    let message = Self.message(Event(payload: view.payload))
-    return take(Key(receiver: view.process.map(Self.hash) ?? 0, message: message))
+    receive(Event(process: view.process, payload: view.payload))
+  }
+
+  mutating func receive(_ event: Event) -> SequenceNumber? {
+    let message = Self.message(event)
+    return take(Key(receiver: event.process.map(Self.hash) ?? 0, message: message))
       ?? take(Key(receiver: 0, message: message))
   }
 

@@ -74,24 +74,24 @@ import Testing
   /// the same content to the same process.
   @Test func everyReceiveOfTheSampleThatHasASendIsLinkedToIt() throws {
     let path = Sample.hasFull ? Sample.fullPath ?? Sample.cutPath : Sample.cutPath
-    var linker = MessageLinker()
+    var flows = MessageFlows()
     var sent: [String: Int] = [:]
     var linked = 0
     var received = 0
     let events = try Sample.events(path).sorted {
       ($0.timestamp ?? .min) < ($1.timestamp ?? .min)
     }
-    for event in events {
+    for (place, event) in events.enumerated() {
       guard let payload = event.payload else { continue }
       let text = String(decoding: payload.bytes, as: UTF8.self)
       switch event.kind {
       case "message_send":
-        linker.send(event)
+        flows.send(event, as: SequenceNumber(rawValue: UInt64(place)))
         guard let (message, receiver) = Self.parts(text), let receiver else { continue }
         sent["\(receiver) \(message)", default: 0] += 1
       case "message_receive":
         received += 1
-        let send = linker.receive(event)
+        let send = flows.receive(event).map { events[Int($0.rawValue)] }
         guard let (message, _) = Self.parts(text) else { continue }
         let key = "\(event.process ?? "") \(message)"
         let wasSent = sent[key, default: 0] > 0
