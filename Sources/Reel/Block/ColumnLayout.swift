@@ -20,6 +20,8 @@ struct ColumnID: RawRepresentable, Hashable, Sendable {
   static let callID = ColumnID(rawValue: 13)
   static let parentID = ColumnID(rawValue: 14)
   static let id = ColumnID(rawValue: 15)
+  /// No column of a file: the rows by time, which come of other columns and take time to find.
+  static let eventOrder = ColumnID(rawValue: 63)
   private static let firstAttribute: UInt8 = 64
 
   /// The column of the declared attribute at `index`.

@@ -13,7 +13,7 @@ final class DecodedBlock: Sendable {
   let decoded: ColumnSet
 
   let timestamps: [Int64]
-  /// The rows that are events, by timestamp and then arrival.
+  /// The rows that are events, by timestamp and then arrival; with ``ColumnID/eventOrder`` alone.
   let eventOrder: [Int32]
   private let recordTypes: [UInt32]?
   let texts: [TextColumn?]
@@ -33,10 +33,11 @@ final class DecodedBlock: Sendable {
   }
 
   /// Decodes `wanted` columns of the block whose attributes frame is `attributes`, but for those
-  /// that are decoded in `known`.
+  /// that are decoded in `known`; where `only` some rows are given, the others have no texts and
+  /// identifiers.
   init(
     header: BlockHeader, attributes: [UInt8], payloads: any PayloadSource, wanted: ColumnSet,
-    known: DecodedBlock? = nil
+    known: DecodedBlock? = nil, only: [Int32]? = nil
   ) throws(ByteReader.Malformed) {
     self.header = header
     rawByteCount = header.rawByteCount
@@ -78,20 +79,20 @@ final class DecodedBlock: Sendable {
       case .secondClock: secondClock = try Self.clock(bytes, entry, rows)
       case .payloadEncoding: encodings = try Self.planes(bytes, entry, rows)
       case .payloadLength: lengths = try Self.planes(bytes, entry, rows)
-      case .id: ids = try Self.identifiers(bytes, entry, rows)
-      case .parentID: parentIDs = try Self.identifiers(bytes, entry, rows)
-      case .callID: callIDs = try Self.identifiers(bytes, entry, rows)
+      case .id: ids = try Self.identifiers(bytes, entry, rows, only)
+      case .parentID: parentIDs = try Self.identifiers(bytes, entry, rows, only)
+      case .callID: callIDs = try Self.identifiers(bytes, entry, rows, only)
       default:
         // A column that this version does not know is passed over.
         guard let slot = entry.id.textSlot else {
           if let index = entry.id.attributeIndex {
             try Self.expect(entry, .dictionary)
-            attributeColumns[index] = try TextColumn(bytes, count: rows)
+            attributeColumns[index] = try TextColumn(bytes, count: rows, only: only)
           }
           continue
         }
         try Self.expect(entry, .dictionary)
-        let column = try TextColumn(bytes, count: rows)
+        let column = try TextColumn(bytes, count: rows, only: only)
         let limit =
           entry.id == .function ? Limits.columnTextByteCount : Limits.textByteCount
         guard column.longestByteCount <= limit else {
@@ -118,10 +119,10 @@ final class DecodedBlock: Sendable {
         "the dictionaries", "are larger than possible", found: textByteCount)
     }
     self.timestamps = timestamps
-    if let known, done.contains(.timestamp) && done.contains(.recordType) {
+    if let known, done.contains(.eventOrder) {
       eventOrder = known.eventOrder
     } else {
-      eventOrder = Self.eventOrder(timestamps, recordTypes)
+      eventOrder = wanted.contains(.eventOrder) ? Self.eventOrder(timestamps, recordTypes) : []
     }
     self.recordTypes = recordTypes
     self.texts = texts
@@ -152,6 +153,22 @@ final class DecodedBlock: Sendable {
       known: self)
   }
 
+  /// All columns of some rows, at most ``maximumOnlyCount``: for those that are wanted once, far less
+  /// work than decoding all.
+  ///
+  /// Not for a partial block.
+  func only(_ rows: [Int32]) throws(ByteReader.Malformed) -> DecodedBlock {
+    if decoded == .all { return self }
+    var wanted = ColumnSet.all
+    wanted.remove(.eventOrder)
+    return try DecodedBlock(
+      header: header, attributes: attributes, payloads: payloads, wanted: wanted, known: self,
+      only: rows.sorted())
+  }
+
+  /// Beyond this many rows, decoding all is hardly more work.
+  static let maximumOnlyCount = 16
+
   /// About how much memory it takes, payload frames not counted.
   var byteCount: Int { attributes.count * 3 + header.recordCount * 16 + 1024 }
 
@@ -178,10 +195,11 @@ final class DecodedBlock: Sendable {
   }
 
   private static func identifiers(
-    _ bytes: RawSpan, _ entry: ColumnEntry, _ rows: Int
+    _ bytes: RawSpan, _ entry: ColumnEntry, _ rows: Int, _ only: [Int32]?
   ) throws(ByteReader.Malformed) -> IdentifierColumn {
     let limits = entry.id == .callID ? 0...Limits.textByteCount : 1...Limits.idByteCount
-    return try IdentifierColumn(bytes, encoding: entry.encoding, count: rows, limits: limits)
+    return try IdentifierColumn(
+      bytes, encoding: entry.encoding, count: rows, only: only, limits: limits)
   }
 
   private static func clock(
@@ -322,6 +340,14 @@ struct ColumnSet: Hashable, Sendable {
       low |= 1 << UInt64(column.rawValue)
     } else {
       attributes |= 1 << UInt64(column.rawValue & 63)
+    }
+  }
+
+  mutating func remove(_ column: ColumnID) {
+    if column.rawValue < 64 {
+      low &= ~(1 << UInt64(column.rawValue))
+    } else {
+      attributes &= ~(1 << UInt64(column.rawValue & 63))
     }
   }
 

@@ -157,9 +157,10 @@ struct IdentifierColumn: Sendable {
   /// The tag of each row's identifier.
   private let tags: [UInt8]
 
-  /// Decodes a column of `count` rows whose identifiers have `limits` bytes.
+  /// Decodes a column of `count` rows whose identifiers have `limits` bytes; where `only` some rows
+  /// are given, ascending, the others have none.
   init(
-    _ span: RawSpan, encoding: UInt8, count: Int,
+    _ span: RawSpan, encoding: UInt8, count: Int, only rows: [Int32]? = nil,
     limits: ClosedRange<Int> = 0...Limits.textByteCount
   ) throws(ByteReader.Malformed) {
     var rest = span
@@ -170,6 +171,12 @@ struct IdentifierColumn: Sendable {
       rest = span.extracting(presence.byteCount..<span.byteCount)
       indexes = presence.indexes
       valueCount = presence.valueCount
+    }
+    if let rows, encoding & ~ColumnEncoding.presenceFlag == ColumnEncoding.identifierPlanes.rawValue {
+      let planes = try IdentifierPlanes(rest, count: valueCount, limits)
+      (bytes, offsets, isPresent) = Self.take(rows, of: planes, indexes, count: count)
+      tags = []
+      return
     }
     var values: (bytes: [UInt8], offsets: [UInt32])
     switch ColumnEncoding(rawValue: encoding & ~ColumnEncoding.presenceFlag) {
@@ -228,48 +235,40 @@ struct IdentifierColumn: Sendable {
   private static func decodePlanes(
     _ span: RawSpan, count: Int, _ limits: ClosedRange<Int>
   ) throws(ByteReader.Malformed) -> ([UInt8], [UInt32]) {
-    var reader = ByteReader(span)
-    let formValue = try reader.integer(UInt8.self, "an identifier column's form")
-    guard let form = IdentifierColumnBuilder.Form(rawValue: formValue) else {
-      throw ByteReader.Malformed("an identifier column's form", "is unknown", found: formValue)
-    }
-    let width = Int(try reader.integer(UInt8.self, "an identifier's width"))
-    let modes = try reader.span(width, "the planes' modes")
-    let planes = try reader.span(width * count, "the planes")
-    try reader.finish("an identifier column")
-    let length = form == .raw ? width : form == .hexadecimal ? 2 * width : 36
-    guard width > 0, form != .uuid || width == 16, limits.contains(length) else {
-      throw ByteReader.Malformed("an identifier's width", "cannot be", found: width)
-    }
-    var packed = transposed(planes, columnCount: count)
-    for plane in 0..<width {
-      let mode = modes.byte(at: plane)
-      guard mode <= 1 else {
-        throw ByteReader.Malformed("a plane's mode", "is unknown", found: mode)
-      }
-      guard mode == 1 else { continue }
+    let planes = try IdentifierPlanes(span, count: count, limits)
+    var packed = transposed(planes.planes, columnCount: count)
+    let width = planes.width
+    for plane in 0..<width where planes.modes.byte(at: plane) == 1 {
       var value: UInt8 = 0
       for place in stride(from: plane, to: packed.count, by: width) {
         value = value &+ packed[place]
         packed[place] = value
       }
     }
-    let bytes = form == .raw ? packed : unpack(packed, isUUID: form == .uuid)
-    return (bytes, (0...count).map { UInt32($0 * length) })
+    let length = planes.byteCount
+    return (planes.unpack(packed), (0...count).map { UInt32($0 * length) })
   }
 
-  private static func unpack(_ packed: [UInt8], isUUID: Bool) -> [UInt8] {
-    var text: [UInt8] = []
-    text.reserveCapacity(packed.count * (isUUID ? 3 : 2))
-    for (index, byte) in packed.enumerated() {
-      let position = index & 15
-      if isUUID && (position == 4 || position == 6 || position == 8 || position == 10) {
-        text.append(0x2D)
-      }
-      text.append(hexadecimalDigit(byte >> 4))
-      text.append(hexadecimalDigit(byte & 15))
+  /// The identifiers of `rows` alone, of planes of those rows that have an index.
+  private static func take(
+    _ rows: [Int32], of planes: borrowing IdentifierPlanes, _ indexes: [Int32]?, count: Int
+  ) -> (bytes: [UInt8], offsets: [UInt32], isPresent: [Bool]) {
+    var packed: [UInt8] = []
+    var present = [Bool](repeating: false, count: count)
+    for row in rows {
+      let index = indexes.map { Int($0[Int(row)]) } ?? Int(row)
+      guard index >= 0, !present[Int(row)] else { continue }
+      present[Int(row)] = true
+      planes.append(index, to: &packed)
     }
-    return text
+    var end: UInt32 = 0
+    var offsets: [UInt32] = [0]
+    offsets.reserveCapacity(count + 1)
+    for row in 0..<count {
+      if present[row] { end += UInt32(planes.byteCount) }
+      offsets.append(end)
+    }
+    return (planes.unpack(packed), offsets, present)
   }
 
   /// Whether `row` has an identifier.
@@ -293,5 +292,69 @@ struct IdentifierColumn: Sendable {
       end = row
     }
     return nil
+  }
+}
+
+/// The planes of a column of identifiers of one length.
+private struct IdentifierPlanes: ~Escapable {
+  private let form: IdentifierColumnBuilder.Form
+  /// Bytes of an identifier as it is packed, and unpacked.
+  let width: Int
+  let byteCount: Int
+  /// Of each plane: 1 when it holds differences.
+  let modes: RawSpan
+  let planes: RawSpan
+  private let count: Int
+
+  @_lifetime(copy span)
+  init(_ span: RawSpan, count: Int, _ limits: ClosedRange<Int>) throws(ByteReader.Malformed) {
+    var reader = ByteReader(span)
+    let formValue = try reader.integer(UInt8.self, "an identifier column's form")
+    guard let form = IdentifierColumnBuilder.Form(rawValue: formValue) else {
+      throw ByteReader.Malformed("an identifier column's form", "is unknown", found: formValue)
+    }
+    self.form = form
+    self.count = count
+    width = Int(try reader.integer(UInt8.self, "an identifier's width"))
+    modes = try reader.span(width, "the planes' modes")
+    planes = try reader.span(width * count, "the planes")
+    try reader.finish("an identifier column")
+    byteCount = form == .raw ? width : form == .hexadecimal ? 2 * width : 36
+    guard width > 0, form != .uuid || width == 16, limits.contains(byteCount) else {
+      throw ByteReader.Malformed("an identifier's width", "cannot be", found: width)
+    }
+    for plane in 0..<width where modes.byte(at: plane) > 1 {
+      throw ByteReader.Malformed("a plane's mode", "is unknown", found: modes.byte(at: plane))
+    }
+  }
+
+  /// Appends the identifier at `index` as it is packed.
+  func append(_ index: Int, to packed: inout [UInt8]) {
+    for plane in 0..<width {
+      let start = plane * count
+      guard modes.byte(at: plane) == 1 else {
+        packed.append(planes.byte(at: start + index))
+        continue
+      }
+      var value: UInt8 = 0
+      for place in start...(start + index) { value = value &+ planes.byte(at: place) }
+      packed.append(value)
+    }
+  }
+
+  /// The identifiers of packed ones.
+  func unpack(_ packed: [UInt8]) -> [UInt8] {
+    guard form != .raw else { return packed }
+    var text: [UInt8] = []
+    text.reserveCapacity(packed.count * (form == .uuid ? 3 : 2))
+    for (index, byte) in packed.enumerated() {
+      let position = index & 15
+      if form == .uuid && (position == 4 || position == 6 || position == 8 || position == 10) {
+        text.append(0x2D)
+      }
+      text.append(hexadecimalDigit(byte >> 4))
+      text.append(hexadecimalDigit(byte & 15))
+    }
+    return text
   }
 }

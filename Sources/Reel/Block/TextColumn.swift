@@ -95,8 +95,19 @@ struct TextColumn: Sendable {
   let longestByteCount: Int
   private let rowCount: Int
 
-  /// Decodes a column of `count` rows.
-  init(_ span: RawSpan, count rowCount: Int) throws(ByteReader.Malformed) {
+  /// Decodes a column of `count` rows; where `only` some rows are given, ascending, the others have
+  /// no text.
+  init(
+    _ span: RawSpan, count rowCount: Int, only rows: [Int32]? = nil
+  ) throws(ByteReader.Malformed) {
+    if let rows {
+      try self.init(span, count: rowCount, rows: rows)
+    } else {
+      try self.init(all: span, count: rowCount)
+    }
+  }
+
+  private init(all span: RawSpan, count rowCount: Int) throws(ByteReader.Malformed) {
     var reader = ByteReader(span)
     let dictionary = try TextDictionary(
       measuring: &reader, limit: min(rowCount, span.byteCount))
@@ -122,6 +133,59 @@ struct TextColumn: Sendable {
       let text = text(code: UInt16(index + 1))
       region.store(text.tag(of: 0..<text.byteCount), at: tagsStart + index)
     }
+  }
+
+  /// The texts of `rows` alone, for which the dictionary is passed over up to the last of them and
+  /// no other text put together.
+  private init(
+    _ span: RawSpan, count rowCount: Int, rows: [Int32]
+  ) throws(ByteReader.Malformed) {
+    var reader = ByteReader(span)
+    let total = try reader.count("a dictionary's length", limit: min(rowCount, span.byteCount))
+    let isWide = total > 255
+    let codesByteCount = isWide ? 2 * rowCount : rowCount
+    guard reader.remaining >= codesByteCount else {
+      throw ByteReader.Malformed("a column of codes", "has a wrong length", found: reader.remaining)
+    }
+    let codes = span.extracting((span.byteCount - codesByteCount)..<span.byteCount)
+    var wanted: [(code: Int, row: Int)] = []
+    for row in rows {
+      let high = isWide ? Int(codes.byte(at: rowCount + Int(row))) << 8 : 0
+      let code = Int(codes.byte(at: Int(row))) | high
+      guard code <= total else {
+        throw ByteReader.Malformed("a code", "is outside the dictionary", found: code)
+      }
+      if code != 0 { wanted.append((code, Int(row))) }
+    }
+    wanted.sort { $0.code < $1.code }
+    var texts: [UInt8] = []
+    var ends: [Int] = []
+    var walk = FrontCodedWalk()
+    var newCodes: [UInt8] = []
+    for (index, (code, _)) in wanted.enumerated() {
+      if index == 0 || wanted[index - 1].code != code {
+        while walk.count < code { try walk.next(&reader) }
+        walk.append(from: span, to: &texts)
+        ends.append(texts.count)
+      }
+      newCodes.append(UInt8(ends.count))
+    }
+    count = ends.count
+    self.rowCount = rowCount
+    tagsStart = rowCount
+    offsetsStart = (tagsStart + count + 3) & ~3
+    textsStart = offsetsStart + 4 * (count + 1)
+    region = Region(byteCount: textsStart + texts.count)
+    for (index, (_, row)) in wanted.enumerated() { region.store(newCodes[index], at: row) }
+    region.copy(texts.rawSpan, at: textsStart)
+    var longest = 0
+    for (index, end) in ends.enumerated() {
+      let start = index == 0 ? 0 : ends[index - 1]
+      longest = max(longest, end - start)
+      region.store(UInt32(end), at: offsetsStart + 4 * (index + 1))
+      region.store(texts.rawSpan.tag(of: start..<end), at: tagsStart + index)
+    }
+    longestByteCount = longest
   }
 
   /// The bytes it takes in memory beyond a small constant.
@@ -264,6 +328,37 @@ private struct TextDictionary {
       previous = place..<(place + shared + length)
     }
     region.store(UInt32(previous.upperBound - textsStart), at: offsetsStart + 4 * count)
+  }
+}
+
+/// Passes over the texts of a front-coded dictionary, and knows of which pieces the last one is made.
+private struct FrontCodedWalk {
+  /// From `start` in the text on, until the next piece begins, its bytes lie at `offset`.
+  private var pieces: [(start: Int, offset: Int)] = []
+  private var byteCount = 0
+  /// The texts passed over.
+  private(set) var count = 0
+
+  mutating func next(_ reader: inout ByteReader) throws(ByteReader.Malformed) {
+    let shared = try reader.count("a shared prefix", limit: byteCount)
+    let length = try reader.count("a text's length", limit: Limits.dictionaryTextByteCount)
+    while let last = pieces.last, last.start >= shared { pieces.removeLast() }
+    pieces.append((shared, reader.offset))
+    try reader.skip(length)
+    byteCount = shared + length
+    guard byteCount <= Limits.dictionaryTextByteCount else {
+      throw ByteReader.Malformed("a text", "is too long", found: byteCount)
+    }
+    count += 1
+  }
+
+  /// Appends the text that was passed over last.
+  func append(from span: RawSpan, to output: inout [UInt8]) {
+    for (index, piece) in pieces.enumerated() {
+      let end = index + 1 < pieces.count ? pieces[index + 1].start : byteCount
+      let offset = piece.offset
+      output.append(span.extracting(offset..<(offset + end - piece.start)))
+    }
   }
 }
 

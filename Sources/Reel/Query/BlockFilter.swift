@@ -98,6 +98,7 @@ struct BlockFilter: Sendable {
   /// The columns that ``rows(of:range:control:firstSequence:)`` looks at.
   var columns: ColumnSet {
     var set = ColumnSet([.recordType, .timestamp])
+    if !hasConditions { set.insert(.eventOrder) }
     for condition in texts { for column in condition.columns { set.insert(column) } }
     if function != nil { set.insert(.function) }
     for attribute in attributes { set.insert(.attribute(attribute.index)) }

@@ -45,11 +45,9 @@ struct IDLookup {
   private func lastRow(of id: EventID, in block: DecodedBlock) -> Int? {
     let bytes = id.bytes
     guard let ids = block.ids, let row = ids.lastRow(of: bytes.rawSpan) else { return nil }
-    if !snapshot.control.isRemoved(
-      timestamp: block.timestamps[row], sequence: block.sequence(row))
-    {
-      return row
-    }
+    guard snapshot.control.mayRemove(from: block.header.stretch),
+      snapshot.control.isRemoved(timestamp: block.timestamps[row], sequence: block.sequence(row))
+    else { return row }
     var earlier = row - 1
     while earlier >= 0 {
       if ids.hasValue(earlier), ids.bytes(earlier).equals(bytes.rawSpan),
@@ -92,9 +90,12 @@ struct IDLookup {
       for ordinal in ordinals.reversed() {
         let entry = directory.blocks[ordinal]
         do throws(ReelError) {
-          let kept = try cache.block(entry, of: segment, wanted: Self.wanted, cost: &cost)
+          let wanted =
+            snapshot.control.mayRemove(from: entry.stretch)
+            ? Self.placed.union(Self.named) : Self.named
+          let kept = try cache.block(entry, of: segment, wanted: wanted, cost: &cost)
           if let row = lastRow(of: id, in: kept.block) {
-            return try view(entry, row, kept.page, of: segment)
+            return try view(entry, row, kept, of: segment)
           }
         } catch .corrupted(let corruption) {
           damage = damage ?? corruption
@@ -158,9 +159,9 @@ struct IDLookup {
           $0.firstSequence <= sequence && sequence <= $0.lastSequence
         })
       else { return nil }
-      let kept = try cache.block(entry, of: segment, wanted: Self.wanted, cost: &cost)
+      let kept = try cache.block(entry, of: segment, wanted: Self.placed, cost: &cost)
       guard let row = eventRow(sequence, in: kept.block) else { return nil }
-      return try view(entry, row, kept.page, of: segment)
+      return try view(entry, row, kept, of: segment)
     } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
       return nil
     }
@@ -177,23 +178,26 @@ struct IDLookup {
 
   // MARK: Rendering
 
-  private static let wanted = ColumnSet([.recordType, .timestamp, .id])
+  /// The columns by which an id is found, and those that tell whether it was removed.
+  private static let named = ColumnSet([.id])
+  private static let placed = ColumnSet([.recordType, .timestamp])
 
   private var schema: AttributeSchema { snapshot.control.attributes }
 
   /// The event in a row of a segment's block, of which the records may be known.
   private func view(
-    _ entry: DirectoryEntry, _ row: Int, _ page: RecordPage?, of segment: ReadableSegment
+    _ entry: DirectoryEntry, _ row: Int, _ kept: KeptBlock, of segment: ReadableSegment
   ) throws(ReelError) -> EventView {
-    if let page { return try view(page, row) }
+    if let page = kept.page { return try view(page, row) }
     var cost = QueryCost()
     if let page = try cache.page(
       entry, of: segment, mayRender: false, schema: schema, cost: &cost)
     {
       return try view(page, row)
     }
-    let block = try cache.block(entry, of: segment, wanted: .all, cost: &cost).block
-    return try view(RecordRenderer.page(block, rows: [Int32(row)], schema: schema), 0)
+    let rows = [Int32(row)]
+    let block = try cache.rows(rows, of: kept, entry, segment)
+    return try view(RecordRenderer.page(block, rows: rows, schema: schema), 0)
   }
 
   private func view(_ page: RecordPage, _ place: Int) throws(ReelError) -> EventView {

@@ -336,6 +336,14 @@ final class QuerySources {
       {
         return run.page = RunPage(page: page, firstIndex: nil)
       }
+      if end - index <= DecodedBlock.maximumOnlyCount, !run.block.isPartial {
+        let rows = run.rows.array(index..<end)
+        let block = try cache.rows(
+          rows, of: KeptBlock(block: run.block), origin.entry, origin.segment)
+        run.page = RunPage(
+          page: try RecordRenderer.page(block, rows: rows, schema: schema), firstIndex: index)
+        return
+      }
       if run.block.decoded != .all {
         run.block = try cache.block(
           origin.entry, of: origin.segment, wanted: .all, cost: &cost

@@ -114,6 +114,24 @@ final class ReadCache: Sendable {
     return kept.page != nil || !isWhole && kept.block.decoded == .all
   }
 
+  /// A block with all columns of a few rows; that rows were taken out of it is remembered.
+  ///
+  /// `kept` is what is known of it, with all its attributes.
+  func rows(
+    _ rows: [Int32], of kept: KeptBlock, _ entry: DirectoryEntry, _ segment: ReadableSegment
+  ) throws(ReelError) -> DecodedBlock {
+    do throws(ByteReader.Malformed) {
+      let block = try kept.block.only(rows)
+      let key = CacheKey(.block, segment: segment.firstSequence, offset: entry.offset)
+      var taken = kept
+      taken.isTakenFrom = true
+      keep(.block(taken), key, byteCount: taken.byteCount)
+      return block
+    } catch {
+      throw try file(segment).corrupted(entry, error.reason)
+    }
+  }
+
   /// All records of a block, if they are in memory or may be rendered.
   ///
   /// They may when many are wanted, or when the block was asked for before and is still remembered:
@@ -125,7 +143,7 @@ final class ReadCache: Sendable {
     let key = CacheKey(.block, segment: segment.firstSequence, offset: entry.offset)
     if case .block(let kept)? = find(key) {
       if let page = kept.page { return page }
-      guard mayRender || kept.block.decoded == .all else { return nil }
+      guard mayRender || kept.isTakenFrom || kept.block.decoded == .all else { return nil }
     } else if !mayRender {
       return nil
     }
@@ -264,6 +282,8 @@ struct KeptBlock: Sendable {
   var block: DecodedBlock
   /// All its records, once they were rendered.
   var page: RecordPage?
+  /// Whether a few rows were wanted of it before.
+  var isTakenFrom = false
 
   var byteCount: Int { block.byteCount + (page?.byteCount ?? 0) }
 }

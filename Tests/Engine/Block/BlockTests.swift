@@ -41,6 +41,16 @@ import Testing
         #expect(view.event == wanted, "seed \(seed), row \(row)")
         #expect(view.hasGeneratedID == (event.id == nil))
       }
+      // A few rows alone are the same records.
+      let few = (0..<3).map { _ in Int32(random.random.below(events.count)) }
+      let known = try DecodedBlock(
+        header: columns.header, attributes: columns.attributes,
+        payloads: MemoryPayloads(columns), wanted: ColumnSet([.timestamp, .function]))
+      let alone = try RecordRenderer.page(known.only(few), rows: few, schema: rules.attributes)
+      for (place, row) in few.enumerated() {
+        #expect(
+          alone.view(place)?.record() == page.view(Int(row))?.record(), "seed \(seed), row \(row)")
+      }
       let times = events.compactMap { $0.timestamp?.nanoseconds }
       #expect(block.header.minimumTimestamp == times.min())
       #expect(block.header.maximumTimestamp == times.max())
