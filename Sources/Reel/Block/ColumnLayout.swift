@@ -40,6 +40,9 @@ struct ColumnID: RawRepresentable, Hashable, Sendable {
     .kind, .process, .peerProcess, .function, .correlationID, .astNodeID, .node,
   ]
 
+  /// Whether it is one of ``texts``, or a column between them.
+  var isText: Bool { (Self.kind.rawValue...Self.node.rawValue).contains(rawValue) }
+
   /// The name that the tool and messages use.
   var name: String {
     switch self {

@@ -16,7 +16,7 @@ final class DecodedBlock: Sendable {
   /// The rows that are events, by timestamp and then arrival; with ``ColumnID/eventOrder`` alone.
   let eventOrder: [Int32]
   private let recordTypes: [UInt32]?
-  let texts: [TextColumn?]
+  private let texts: TextColumns
   let attributeColumns: [Int: TextColumn]
   private let secondClock: SecondClock?
   private let payloadEncodings: [UInt32]?
@@ -48,7 +48,7 @@ final class DecodedBlock: Sendable {
     let done = known?.decoded ?? ColumnSet()
     var timestamps = known?.timestamps ?? []
     var recordTypes = known?.recordTypes
-    var texts = known?.texts ?? [TextColumn?](repeating: nil, count: 7)
+    var texts = known?.texts ?? TextColumns()
     var attributeColumns = known?.attributeColumns ?? [:]
     var secondClock = known?.secondClock
     var encodings = known?.payloadEncodings
@@ -84,7 +84,7 @@ final class DecodedBlock: Sendable {
       case .callID: callIDs = try Self.identifiers(bytes, entry, rows, only)
       default:
         // A column that this version does not know is passed over.
-        guard let slot = entry.id.textSlot else {
+        guard entry.id.isText else {
           if let index = entry.id.attributeIndex {
             try Self.expect(entry, .dictionary)
             attributeColumns[index] = try TextColumn(bytes, count: rows, only: only)
@@ -99,7 +99,7 @@ final class DecodedBlock: Sendable {
           throw ByteReader.Malformed(
             "a text", "is longer than possible", found: column.longestByteCount)
         }
-        texts[slot] = column
+        texts[entry.id] = column
       }
     }
     guard !wanted.contains(.timestamp) || timestamps.count == rows else {
@@ -112,7 +112,7 @@ final class DecodedBlock: Sendable {
       }
     }
     let textByteCount =
-      texts.reduce(0) { $0 + ($1?.byteCount ?? 0) }
+      ColumnID.texts.reduce(0) { $0 + (texts[$1]?.byteCount ?? 0) }
       + attributeColumns.values.reduce(0) { $0 + $1.byteCount }
     guard textByteCount <= 4 * Limits.frameByteCount else {
       throw ByteReader.Malformed(
@@ -153,8 +153,7 @@ final class DecodedBlock: Sendable {
       known: self)
   }
 
-  /// All columns of some rows, at most ``maximumOnlyCount``: for those that are wanted once, far less
-  /// work than decoding all.
+  /// All columns of some rows, at most ``maximumOnlyCount``: far less work than decoding all.
   ///
   /// Not for a partial block.
   func only(_ rows: [Int32]) throws(ByteReader.Malformed) -> DecodedBlock {
@@ -260,7 +259,8 @@ final class DecodedBlock: Sendable {
     return indexes[row] < 0 ? nil : secondClock.values[Int(indexes[row])]
   }
 
-  func text(_ id: ColumnID) -> TextColumn? { id.textSlot.flatMap { texts[$0] } }
+  @inline(__always)
+  func text(_ id: ColumnID) -> TextColumn? { texts[id] }
 
   func hasPayload(_ row: Int) -> Bool { payloadLengths.map { $0[row] != 0 } ?? false }
 
@@ -368,11 +368,44 @@ struct ColumnSet: Hashable, Sendable {
   }
 }
 
-extension ColumnID {
-  /// The place of a text column in ``DecodedBlock/texts``.
-  var textSlot: Int? {
-    (ColumnID.kind.rawValue...ColumnID.node.rawValue).contains(rawValue)
-      ? Int(rawValue - ColumnID.kind.rawValue) : nil
+/// The columns of texts that every block may have.
+///
+/// They lie in the block itself: a look-up that finds it in memory has no array to go through.
+private struct TextColumns {
+  private var kind: TextColumn?
+  private var process: TextColumn?
+  private var peerProcess: TextColumn?
+  private var function: TextColumn?
+  private var correlationID: TextColumn?
+  private var astNodeID: TextColumn?
+  private var node: TextColumn?
+
+  @inline(__always)
+  subscript(id: ColumnID) -> TextColumn? {
+    get {
+      switch id {
+      case .kind: kind
+      case .process: process
+      case .peerProcess: peerProcess
+      case .function: function
+      case .correlationID: correlationID
+      case .astNodeID: astNodeID
+      case .node: node
+      default: nil
+      }
+    }
+    set {
+      switch id {
+      case .kind: kind = newValue
+      case .process: process = newValue
+      case .peerProcess: peerProcess = newValue
+      case .function: function = newValue
+      case .correlationID: correlationID = newValue
+      case .astNodeID: astNodeID = newValue
+      case .node: node = newValue
+      default: break
+      }
+    }
   }
 }
 

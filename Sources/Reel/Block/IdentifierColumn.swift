@@ -172,14 +172,15 @@ struct IdentifierColumn: Sendable {
       indexes = presence.indexes
       valueCount = presence.valueCount
     }
-    if let rows, encoding & ~ColumnEncoding.presenceFlag == ColumnEncoding.identifierPlanes.rawValue {
+    let form = ColumnEncoding(rawValue: encoding & ~ColumnEncoding.presenceFlag)
+    if let rows, form == .identifierPlanes {
       let planes = try IdentifierPlanes(rest, count: valueCount, limits)
       (bytes, offsets, isPresent) = Self.take(rows, of: planes, indexes, count: count)
       tags = []
       return
     }
     var values: (bytes: [UInt8], offsets: [UInt32])
-    switch ColumnEncoding(rawValue: encoding & ~ColumnEncoding.presenceFlag) {
+    switch form {
     case .identifierPlanes: values = try Self.decodePlanes(rest, count: valueCount, limits)
     case .identifiers: values = try Self.decodeRows(rest, count: valueCount, limits)
     default:

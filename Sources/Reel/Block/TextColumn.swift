@@ -331,7 +331,7 @@ private struct TextDictionary {
   }
 }
 
-/// Passes over the texts of a front-coded dictionary, and knows of which pieces the last one is made.
+/// Passes over the texts of a front-coded dictionary; knows of which pieces the last one is made.
 private struct FrontCodedWalk {
   /// From `start` in the text on, until the next piece begins, its bytes lie at `offset`.
   private var pieces: [(start: Int, offset: Int)] = []

@@ -37,6 +37,48 @@ struct ProcessLives {
     var records: [UInt8] = []
     /// Calls that are open beyond those listed.
     var unlistedCallCount = 0
+
+    /// Opens a call.
+    /// - Returns: The bytes that it takes.
+    mutating func enter(
+      _ record: borrowing RecordView, _ sequence: UInt64, isPayloadElsewhere: Bool
+    ) -> Int {
+      guard calls.count < maximumCallCount else {
+        unlistedCallCount += 1
+        return 0
+      }
+      let start = records.count
+      let lacksPayload = append(record, to: &records) || isPayloadElsewhere
+      calls.append(
+        Call(
+          sequence: sequence, key: CallKey(record), end: records.count,
+          lacksPayload: lacksPayload))
+      return records.count - start
+    }
+
+    /// Ends the innermost open call that the exit can be of, and all calls within it, which have
+    /// been left by an error; an exit of a call that began before the recording ends none.
+    /// - Returns: The bytes that are given back.
+    mutating func leave(_ record: borrowing RecordView) -> Int {
+      guard unlistedCallCount == 0 else {
+        unlistedCallCount -= 1
+        return 0
+      }
+      let depth = depth(endedBy: CallKey(record))
+      guard depth > 0 else { return 0 }
+      let byteCount = records.count - (depth > 1 ? calls[depth - 2].end : 0)
+      calls.removeLast(calls.count - depth + 1)
+      records.removeLast(byteCount)
+      return byteCount
+    }
+
+    /// The number, from 1 on, of the innermost call that an exit with `key` ends; 0 for none.
+    private func depth(endedBy key: CallKey) -> Int {
+      let calls = calls.span
+      var depth = calls.count
+      while depth > 0, !key.ends(calls[depth - 1].key) { depth -= 1 }
+      return depth
+    }
   }
 
   let roles: KindRoles
@@ -276,8 +318,9 @@ struct ProcessLives {
     let place32 = place
     let place = Int(place)
     switch EventRole(rawValue: role) ?? .other {
-    case .entry: enter(record, sequence, place)
-    case .exit: leave(record, place)
+    case .entry:
+      byteCount += lives[place].enter(record, sequence, isPayloadElsewhere: isPayloadElsewhere)
+    case .exit: byteCount -= lives[place].leave(record)
     case .state: byteCount += Self.keep(record, sequence, &lives[place].state, isPayloadElsewhere)
     case .register:
       byteCount += Self.keep(record, sequence, &lives[place].registration, isPayloadElsewhere)
@@ -307,37 +350,6 @@ struct ProcessLives {
     var fresh = Life(name: life.name)
     fresh.spawn = life.spawn
     lives[place] = fresh
-  }
-
-  private mutating func enter(
-    _ record: borrowing RecordView, _ sequence: UInt64, _ place: Int
-  ) {
-    guard lives[place].calls.count < Self.maximumCallCount else {
-      lives[place].unlistedCallCount += 1
-      return
-    }
-    let lacksPayload = Self.append(record, to: &lives[place].records) || isPayloadElsewhere
-    let end = lives[place].records.count
-    byteCount += end - (lives[place].calls.last?.end ?? 0)
-    lives[place].calls.append(
-      Call(sequence: sequence, key: CallKey(record), end: end, lacksPayload: lacksPayload))
-  }
-
-  /// Ends the innermost open call that the exit can be of, and all calls within it, which have been
-  /// left by an error; an exit of a call that began before the recording ends none.
-  private mutating func leave(_ record: borrowing RecordView, _ place: Int) {
-    guard lives[place].unlistedCallCount == 0 else {
-      lives[place].unlistedCallCount -= 1
-      return
-    }
-    let key = CallKey(record)
-    var depth = lives[place].calls.count
-    while depth > 0, !key.ends(lives[place].calls[depth - 1].key) { depth -= 1 }
-    guard depth > 0 else { return }
-    let start = depth > 1 ? lives[place].calls[depth - 2].end : 0
-    byteCount -= lives[place].records.count - start
-    lives[place].calls.removeLast(lives[place].calls.count - depth + 1)
-    lives[place].records.removeLast(lives[place].records.count - start)
   }
 
   private mutating func latch(_ record: borrowing RecordView, _ sequence: UInt64) {

@@ -46,6 +46,10 @@ final class RecordPage: Sendable {
     region.prefetch(at: offset, byteCount: byteCount)
   }
 
+  /// Brings near what ``view(_:)`` goes by.
+  @inline(__always)
+  func prefetch() { offsets.prefetch() }
+
   /// Brings the first of the records to be looked at near.
   func prefetch(_ offset: Int) { prefetch(offset, byteCount: Self.usualByteCount) }
 

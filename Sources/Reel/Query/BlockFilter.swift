@@ -157,6 +157,13 @@ struct BlockFilter: Sendable {
   private func narrow(
     _ selection: inout [Int32]?, _ condition: TextCondition, _ block: DecodedBlock
   ) -> Bool {
+    if selection == nil, condition.columns.count == 1, condition.keys.count == 1 {
+      guard let column = block.text(condition.columns[0]),
+        case let key = condition.keys[0], let code = column.code(of: key.rawSpan)
+      else { return false }
+      selection = column.rows(withCode: code)
+      return true
+    }
     var found: [(column: TextColumn, codes: [UInt16])] = []
     for id in condition.columns {
       guard let column = block.text(id) else { continue }
@@ -166,11 +173,7 @@ struct BlockFilter: Sendable {
     guard let first = found.first else { return false }
     if found.count == 1, first.codes.count == 1 {
       let (column, code) = (first.column, first.codes[0])
-      if selection == nil {
-        selection = column.rows(withCode: code)
-      } else {
-        keep(&selection, block) { column.code($0) == code }
-      }
+      keep(&selection, block) { column.code($0) == code }
     } else {
       keep(&selection, block) { row in
         found.contains { $0.codes.contains($0.column.code(row)) }

@@ -220,6 +220,8 @@ final class QuerySources {
       }
     case .stored(let origin):
       guard let kept = try find(origin, columns) else { return nil }
+      // While the rows are found, what leads to their records comes near.
+      kept.page?.prefetch()
       return selection(kept.block, range, 0).map {
         MergeRun(block: kept.block, origin: origin, rows: $0, page: kept.page)
       }

@@ -385,3 +385,14 @@ extension RawSpan {
     return offset
   }
 }
+
+extension Array where Element: BitwiseCopyable {
+  /// Asks the processor to bring the beginning near.
+  @inline(__always)
+  func prefetch() {
+    unsafe withUnsafeBufferPointer { elements in
+      // Safe: a prefetch reads nothing that the program sees.
+      if let base = elements.baseAddress { unsafe reel_prefetch(base) }
+    }
+  }
+}
