@@ -26,7 +26,7 @@ public struct RecorderConfiguration: Sendable {
   /// random payloads. Minimum: 4 KiB.
   public var payloadFrameByteCount = 64 << 10
   /// Bytes at which a segment is sealed; smaller where ``maximumByteCount`` or
-  /// ``maximumEventCount`` demand it.
+  /// ``maximumEventCount`` demand it, and where 524,288 events take less.
   ///
   /// Default: 16 MiB. Minimum: 64 KiB. Maximum: 1 GiB.
   public var segmentByteCount = 16 << 20
@@ -72,10 +72,14 @@ public struct RecorderConfiguration: Sendable {
 
   /// Records and, as a multiple of a context's own bytes, bytes between two contexts.
   ///
-  /// The issue is what a moment costs to find out against what contexts cost to write: with 16,384
-  /// it is some milliseconds, and a context of 200 processes takes 2 % of the bytes.
+  /// What a moment costs to find out stands against what contexts cost to write: with 16,384 it is
+  /// some milliseconds, and a context of 200 processes takes 2 % of the bytes.
   var contextRecordInterval = 16_384
   var contextByteRatio = 96
+
+  /// Events at which a segment is sealed however few bytes they take: what its indexes are made of
+  /// is in memory until then, 16 bytes an id.
+  var segmentEventCount = 1 << 19
 
   var clock: any Clock = SystemClock()
 
@@ -114,7 +118,9 @@ public struct RecorderConfiguration: Sendable {
   }
 
   /// Events at which a segment is sealed.
-  var effectiveSegmentEventCount: Int { maximumEventCount.map { max($0 / 8, 1) } ?? .max }
+  var effectiveSegmentEventCount: Int {
+    min(segmentEventCount, maximumEventCount.map { max($0 / 8, 1) } ?? .max)
+  }
 }
 
 /// What an append does while the write-ahead buffer is full.

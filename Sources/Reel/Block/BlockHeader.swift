@@ -1,7 +1,7 @@
 /// What a block says of itself ahead of its frames; the body of a skippable frame.
 ///
 /// Normative: format-spec.md, "Block headers".
-struct BlockHeader: Hashable, Sendable {
+struct BlockHeader: TimeCovering, Hashable, Sendable {
   /// One LZ4 frame of the block: frame 0 holds the attributes, the others payloads.
   struct Frame: Hashable, Sendable {
     static let byteCount = 20
@@ -168,17 +168,5 @@ extension BlockHeader {
     self.runID = runID
     self.columns = columns
     self.frames = frames
-  }
-
-  /// What its events cover.
-  var stretch: TimeOrder.Stretch {
-    TimeOrder.Stretch(
-      minimum: minimumTimestamp, maximum: maximumTimestamp, first: firstSequence,
-      last: lastSequence)
-  }
-
-  /// Whether any of its events can lie within `range`.
-  func overlaps(_ range: ClosedRange<Int64>) -> Bool {
-    eventCount > 0 && minimumTimestamp <= range.upperBound && maximumTimestamp >= range.lowerBound
   }
 }

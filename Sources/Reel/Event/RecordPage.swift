@@ -48,7 +48,7 @@ final class RecordPage: Sendable {
 
   /// Brings near what ``view(_:)`` goes by.
   @inline(__always)
-  func prefetch() { offsets.prefetch() }
+  func prefetch() { offsets.prefetch(at: 0) }
 
   /// Brings the first of the records to be looked at near.
   func prefetch(_ offset: Int) { prefetch(offset, byteCount: Self.usualByteCount) }

@@ -120,9 +120,7 @@ final class QuerySources {
   /// Whether a segment may have matches.
   func mayMatch(_ segment: ReadableSegment, _ range: ClosedRange<Int64>) -> Bool {
     let summary = segment.summary
-    return summary.eventCount > 0 && summary.minimumTimestamp <= range.upperBound
-      && summary.maximumTimestamp >= range.lowerBound
-      && !snapshot.control.removesAll(of: summary.stretch)
+    return summary.overlaps(range) && !snapshot.control.removesAll(of: summary.stretch)
   }
 
   /// Everything that may have matches, for those who go over all of it, in order of arrival.

@@ -1,3 +1,30 @@
+/// What covers a stretch of time and of sequence numbers: a block, its entry in a directory, a
+/// segment.
+protocol TimeCovering {
+  associatedtype Count: BinaryInteger
+
+  var firstSequence: UInt64 { get }
+  var lastSequence: UInt64 { get }
+  /// Events among its records; without any, the timestamps mean nothing.
+  var eventCount: Count { get }
+  var minimumTimestamp: Int64 { get }
+  var maximumTimestamp: Int64 { get }
+}
+
+extension TimeCovering {
+  /// What its events cover.
+  var stretch: TimeOrder.Stretch {
+    TimeOrder.Stretch(
+      minimum: minimumTimestamp, maximum: maximumTimestamp, first: firstSequence,
+      last: lastSequence)
+  }
+
+  /// Whether any of its events can lie within `range`.
+  func overlaps(_ range: ClosedRange<Int64>) -> Bool {
+    eventCount > 0 && minimumTimestamp <= range.upperBound && maximumTimestamp >= range.lowerBound
+  }
+}
+
 /// The order in time of things that each cover a stretch of it, such as blocks or segments.
 ///
 /// They come nearly in order and overlap a little. With the running extremes beside the order, the

@@ -128,7 +128,7 @@ extension Directory {
 }
 
 /// One block in a directory.
-struct DirectoryEntry: Hashable, Sendable {
+struct DirectoryEntry: TimeCovering, Hashable, Sendable {
   /// Of the block header's frame in the file.
   var offset: Int
   /// Of the header's frame and all frames of the block.
@@ -163,18 +163,6 @@ struct DirectoryEntry: Hashable, Sendable {
     self.minimumTimestamp = minimumTimestamp
     self.maximumTimestamp = maximumTimestamp
     self.arrival = arrival
-  }
-
-  /// What its events cover.
-  var stretch: TimeOrder.Stretch {
-    TimeOrder.Stretch(
-      minimum: minimumTimestamp, maximum: maximumTimestamp, first: firstSequence,
-      last: lastSequence)
-  }
-
-  /// Whether any of its events can lie within `range`.
-  func overlaps(_ range: ClosedRange<Int64>) -> Bool {
-    eventCount > 0 && minimumTimestamp <= range.upperBound && maximumTimestamp >= range.lowerBound
   }
 }
 

@@ -75,7 +75,7 @@ struct Trailer: Hashable, Sendable {
 }
 
 /// What is known of a segment without its directory.
-struct SegmentSummary: Hashable, Sendable {
+struct SegmentSummary: TimeCovering, Hashable, Sendable {
   var firstSequence: UInt64
   var recordCount: UInt64 = 0
   var eventCount: UInt64 = 0
@@ -89,12 +89,7 @@ struct SegmentSummary: Hashable, Sendable {
 
   /// The sequence number after its last record.
   var nextSequence: UInt64 { firstSequence + recordCount }
-  /// What its events cover.
-  var stretch: TimeOrder.Stretch {
-    TimeOrder.Stretch(
-      minimum: minimumTimestamp, maximum: maximumTimestamp, first: firstSequence,
-      last: max(nextSequence, 1) - 1)
-  }
+  var lastSequence: UInt64 { max(nextSequence, 1) - 1 }
 
   mutating func add(_ block: DirectoryEntry, rawByteCount: Int) {
     recordCount = block.firstSequence + UInt64(block.recordCount) - firstSequence

@@ -387,12 +387,13 @@ extension RawSpan {
 }
 
 extension Array where Element: BitwiseCopyable {
-  /// Asks the processor to bring the beginning near.
+  /// Asks the processor to bring an element near.
   @inline(__always)
-  func prefetch() {
+  func prefetch(at index: Int) {
     unsafe withUnsafeBufferPointer { elements in
-      // Safe: a prefetch reads nothing that the program sees.
-      if let base = elements.baseAddress { unsafe reel_prefetch(base) }
+      guard elements.indices.contains(index), let base = elements.baseAddress else { return }
+      // Safe: a prefetch reads nothing that the program sees, and the address lies inside.
+      unsafe reel_prefetch(base + index)
     }
   }
 }

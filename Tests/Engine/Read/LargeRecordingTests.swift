@@ -24,6 +24,27 @@ import Testing
     }
   }
 
+  /// What a segment's indexes are made of is in memory until it is sealed.
+  @Test func aSegmentEndsAfterSoManyEventsHoweverFewBytesTheyTake() throws {
+    try withTemporaryDirectory { path in
+      var configuration = RecorderConfiguration()
+      configuration.segmentEventCount = 5000
+      configuration.blockByteCount = 16 << 10
+      for first in [1, 10_001] {
+        let recorder = try Recorder(path: path, configuration: configuration)
+        for number in first..<(first + 10_000) {
+          try recorder.append(Event(id: EventID("\(number)"), timestamp: 7, kind: "k"))
+        }
+        try recorder.close()
+      }
+      let recording = try Recording(path: path)
+      let statistics = try recording.statistics()
+      #expect(statistics.eventCount == 20_000)
+      #expect((4...8).contains(statistics.segmentCount), "\(statistics.segmentCount)")
+      #expect(try recording.event(id: EventID("13333"))?.kind == "k")
+    }
+  }
+
   @Test(arguments: [0, 20 << 10, 400 << 10, 32 << 20])
   func idsAreFoundWithACacheOfAnySize(cacheByteCount: Int) throws {
     try Self.withSegments { path, model in
