@@ -60,7 +60,7 @@ struct CrashCheck {
       documents: documents)
   }
 
-  /// A recording that was opened, by a whole recorder or by all that one does before it has threads.
+  /// A recording that was opened by a whole recorder, or by what one does before it has threads.
   private struct Opened {
     var recording: Recording
     var recovery: RecoveryReport
@@ -71,7 +71,7 @@ struct CrashCheck {
 
   /// Opens a recording as a recorder does.
   ///
-  /// The threads of one have nothing to do yet, and to start and end them takes as long as all else.
+  /// Its threads have nothing to do yet, and to start and end them takes as long as all else.
   private func open(
     _ disk: MemoryDisk, _ moment: Moment, isWhole: Bool, seed: UInt64
   ) throws -> Opened {
@@ -99,7 +99,7 @@ struct CrashCheck {
   ) -> Fault? {
     let disk = MemoryDisk(image, isRecording: false)
     do {
-      // Of four, one is opened by a whole recorder and ended by its death, and one by a close.
+      // Of four one is opened by a whole recorder that dies, and one by one that is closed.
       let isWhole = isRepeated && seed & 16 == 0
       var opened: Opened? = try open(disk, moment, isWhole: isWhole, seed: seed)
       guard let recording = opened?.recording, let recovery = opened?.recovery else { return nil }
