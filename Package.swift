@@ -89,3 +89,15 @@ if Context.environment["FUZZ"] != nil {
       ],
       swiftSettings: settings + [.define("FUZZ")]))
 }
+
+// With SIMULATOR set there is nothing but the engine and the simulator of crashes: tools/simulate.
+if Context.environment["SIMULATOR"] != nil {
+  package.dependencies = []
+  package.products = []
+  package.targets.removeAll { ["ReelServiceLifecycle", "ReelTool", "ReelTests"].contains($0.name) }
+  package.targets.append(
+    .executableTarget(
+      name: "simulator", dependencies: ["Reel"], path: "Tests/Support",
+      sources: ["Simulation", "ManualClock.swift", "SeededRandom.swift"],
+      swiftSettings: settings + [.define("SIMULATOR")]))
+}

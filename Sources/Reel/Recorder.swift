@@ -40,54 +40,23 @@ public final class Recorder: Sendable {
       folder: try POSIXFolder(path: path, create: true), configuration: configuration)
   }
 
-  init(folder: any Folder, configuration: RecorderConfiguration) throws(ReelError) {
-    self.folder = folder
-    self.configuration = configuration
-    path = folder.path
-    clock = configuration.clock
-    lockFile = try LockFile(folder)
-    var opening = try Opening(folder: folder, configuration: configuration)
-    var appender = try opening.recover()
-    var attributes = appender.control.attributes
-    try attributes.merge(configuration.attributes)
-    var roles = appender.control.roles
-    try roles.merge(configuration.roles)
-    recordingID = appender.recording
-    let run = Run(firstSequence: appender.nextSequence, clock: clock)
-    let buffer = try Self.newBuffer(folder, configuration, appender, run)
-    try opening.removeOldBuffers(except: buffer.header.firstSequence)
-    recovery = opening.report
-    log = AppendLog(
-      buffer: buffer,
-      rules: RecordRules(
-        maximumPayloadByteCount: configuration.maximumPayloadByteCount, attributes: attributes),
-      configuration: configuration)
-    appender.setAttributes(attributes)
-    appender.setRoles(roles)
-    flusher = try Flusher(
-      log: log, appender: appender, configuration: configuration, runID: run.id)
-    uniqueness = configuration.uniqueIDs ? Uniqueness() : nil
-    _ = try log.append(.runStart(run))
-    if attributes != appender.control.attributes || !configuration.attributes.isEmpty {
-      _ = try log.append(.configuration(attributes.declarations))
-    }
-    if !configuration.roles.isEmpty { _ = try log.append(.roles(roles)) }
+  convenience init(folder: any Folder, configuration: RecorderConfiguration) throws(ReelError) {
+    try self.init(RunStart(folder: folder, configuration: configuration))
   }
 
-  private static func newBuffer(
-    _ folder: any Folder, _ configuration: RecorderConfiguration, _ appender: SegmentAppender,
-    _ run: Run
-  ) throws(ReelError) -> WriteAheadBuffer {
-    let header = BufferHeader(
-      durability: configuration.durability, recording: appender.recording,
-      capacity: configuration.bufferByteCount, runID: run.id,
-      firstSequence: appender.nextSequence, created: run.startWall)
-    let progress = BufferProgress(
-      counter: 0, released: 0, nextSequence: appender.nextSequence,
-      watermark: appender.watermark, segment: appender.active.firstSequence,
-      segmentByteCount: UInt64(appender.active.byteCount))
-    return try WriteAheadBuffer(
-      in: folder, header: header, progress: progress, clock: configuration.clock)
+  private init(_ start: RunStart) throws(ReelError) {
+    folder = start.folder
+    configuration = start.configuration
+    path = folder.path
+    clock = configuration.clock
+    lockFile = start.lockFile
+    recordingID = start.appender.recording
+    recovery = start.recovery
+    log = start.log
+    flusher = try Flusher(
+      log: log, appender: start.appender, configuration: configuration, runID: start.run.id)
+    uniqueness = configuration.uniqueIDs ? Uniqueness() : nil
+    try start.note()
   }
 
   // MARK: Appending

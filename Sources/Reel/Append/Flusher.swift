@@ -198,6 +198,7 @@ final class Flusher: Sendable {
       }
       while drained.offset < target {
         try drainStep(to: target)
+        try settle()
         try release()
       }
       let next = appender.nextSequence
@@ -247,13 +248,25 @@ final class Flusher: Sendable {
           try appender.endBlock()
           // The drop record needs room, which writers who wait for it leave only on releasing.
           isRetentionDue = hasRetentionLimits && retention.plan(nil, appender) > 0
-          return !isRetentionDue
+          return !isRetentionDue && !isUnsettled
         } catch {
           failure = error
           return false
         }
       }
       if let failure { throw failure }
+    }
+
+    /// Whether a sync has made records durable in the buffer that no durable block has.
+    private var isUnsettled: Bool { appender.watermark < syncedInBuffer }
+
+    /// Makes blocks with such records durable before anything is written behind them: a loss of
+    /// power that takes them and leaves what is behind would look like damage, and they would not
+    /// be looked for in the buffer.
+    private mutating func settle() throws(ReelError) {
+      guard isUnsettled else { return }
+      try appender.writeUnwritten()
+      if appender.watermark < min(syncedInBuffer, appender.nextSequence - 1) { try sync() }
     }
 
     /// Gives back the room of all frames whose records are in blocks, and drops what is due.

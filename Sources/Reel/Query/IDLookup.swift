@@ -86,6 +86,7 @@ struct IDLookup {
     var cost = QueryCost()
     do {
       let directory = try segment.directory(cache, cost: &cost)
+      damage = damage ?? directory.damages.first
       let ordinals = ordinals ?? self.ordinals(hash, segment, directory, &cost)
       for ordinal in ordinals.reversed() {
         let entry = directory.blocks[ordinal]
@@ -152,13 +153,17 @@ struct IDLookup {
     let segment = snapshot.segments[low - 1]
     guard sequence < segment.summary.nextSequence else { return nil }
     var cost = QueryCost()
-    do {
+    do throws(ReelError) {
       let directory = try segment.directory(cache, cost: &cost)
       guard
         let entry = directory.blocks.first(where: {
           $0.firstSequence <= sequence && sequence <= $0.lastSequence
         })
-      else { return nil }
+      else {
+        let damage = directory.damages.first { $0.sequenceNumbers?.contains(sequence) ?? false }
+        if let damage { throw ReelError.corrupted(damage) }
+        return nil
+      }
       let kept = try cache.block(entry, of: segment, wanted: Self.placed, cost: &cost)
       guard let row = eventRow(sequence, in: kept.block) else { return nil }
       return try view(entry, row, kept, of: segment)
@@ -218,7 +223,15 @@ extension ReadableSegment {
       } catch .corrupted {
         let file = try cache.file(self)
         let scan = try SegmentScanner(file, byteCount: byteCount, check: .headers).scan()
-        return ReadableDirectory(Directory(blocks: scan.blocks))
+        var damages = scan.damages
+        if scan.summary.nextSequence < trailer.summary.nextSequence {
+          damages.append(
+            Corruption(
+              path: file.path, bytes: scan.end..<scan.end,
+              sequenceNumbers: scan.summary.nextSequence...(trailer.summary.nextSequence - 1),
+              reason: "the blocks end before the trailer says"))
+        }
+        return ReadableDirectory(Directory(blocks: scan.blocks), damages: damages)
       }
     }
   }

@@ -177,6 +177,7 @@ final class QuerySources {
     cost.segmentsOpened += 1
     do {
       let directory = try segment.directory(cache, cost: &cost)
+      damages += directory.damages
       cost.blockCount += directory.blocks.count
       let ordinals = try candidates.ordinals(segment, directory, cost: &cost)
       return (directory, ordinals)

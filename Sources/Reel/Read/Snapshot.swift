@@ -56,8 +56,11 @@ final class ReadableDirectory: Sendable {
   /// and another has none, no row has a value for the other.
   let unindexed: [Int]
   let order: TimeOrder
+  /// What was met in its place, where it cannot be read itself.
+  let damages: [Corruption]
 
-  init(_ directory: Directory) {
+  init(_ directory: Directory, damages: [Corruption] = []) {
+    self.damages = damages
     blocks = directory.blocks
     indexes = directory.indexes
     contexts = directory.contexts

@@ -189,13 +189,32 @@ struct Opening {
       guard isLast else { return takeSealed(trailer.summary, byteCount, trailer.watermark) }
       let directory = try damageAsNothing { () throws(ReelError) in try segment.directory(trailer) }
       // Where the run did not end, the power may have failed while the seal was being written.
-      guard directory == nil, !ownProgresses.isEmpty else {
+      var isTorn = directory == nil && !ownProgresses.isEmpty
+      if !isTorn { isTorn = try isTornAhead(of: trailer, segment, byteCount) }
+      guard isTorn else {
         takeSealed(trailer.summary, byteCount, trailer.watermark)
         if let directory { return try takeControl(segment, blocks: directory.blocks) }
         return try takeWithoutDirectory(segment, byteCount, trailer)
       }
     }
     try takeUnsealed(segment, byteCount, isLast: isLast)
+  }
+
+  /// Whether a seal reached the disk before what it seals, all of which is in the buffer still.
+  ///
+  /// A seal is synced before the buffer gives room back: without that, its parts reach the disk in
+  /// any order.
+  private func isTornAhead(
+    of trailer: Trailer, _ segment: SegmentFile, _ byteCount: Int
+  ) throws(ReelError) -> Bool {
+    let durable = max(watermark, bufferedWatermark, trailer.watermark)
+    guard tailCheck == .allAboveWatermark, trailer.summary.nextSequence > durable + 1 else {
+      return false
+    }
+    let scan = try SegmentScanner(
+      segment, byteCount: byteCount, watermark: durable, check: tailCheck
+    ).scan()
+    return !scan.damages.isEmpty || scan.ending != .clean
   }
 
   /// Takes the control records of a sealed segment whose directory is damaged.
@@ -269,7 +288,8 @@ struct Opening {
       watermark = max(watermark, state?.watermark ?? 0)
     }
     var scan = try SegmentScanner(
-      segment, byteCount: byteCount, watermark: watermark, check: isLast ? tailCheck : .headers
+      segment, byteCount: byteCount, watermark: watermark, released: released,
+      check: isLast ? tailCheck : .headers
     ).scan()
     if isLast, !scan.damages.isEmpty {
       let whole = scan.cutAtFirstDamage(byteCount)
@@ -295,9 +315,11 @@ struct Opening {
         try segment.file.truncate(to: scan.end)
       } else {
         // What lies below the watermark was durable, and what the buffer has released was whole
-        // when the process died: its loss is damage, to be left as evidence.
+        // when the process died: its loss is damage, to be left as evidence. What it has not
+        // released is not of it: readers would meet those numbers here and in the next segment.
         report.damages.append(corruption)
-        end = byteCount
+        end = scan.tornBlocks.last?.offset ?? byteCount
+        if end < byteCount { try segment.file.truncate(to: end) }
       }
     }
     if scan.summary.nextSequence < released, scan.ending == .clean {
@@ -312,7 +334,7 @@ struct Opening {
     heldEnd = max(heldEnd ?? 0, scan.summary.nextSequence)
     // What is lost shows as numbers missing between segments.
     guard scan.damages.isEmpty, end == scan.end, scan.summary.nextSequence >= released else {
-      sealed.append(SegmentAppender.SealedSegment(scan.summary, byteCount: byteCount))
+      sealed.append(SegmentAppender.SealedSegment(scan.summary, byteCount: end))
       return
     }
     active = writer(segment, scan)

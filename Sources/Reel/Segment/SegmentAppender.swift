@@ -311,7 +311,9 @@ struct SegmentAppender {
   mutating func seal() throws(ReelError) {
     guard var writer else { return }
     try writer.checkpoint(isSeal: true, watermark: watermark)
-    if configuration.durability == .disk { try sync() }
+    // The name of the next segment says that this one is there; and recovery, which has no
+    // compressor, takes what may have been durable in the buffer.
+    if configuration.durability == .disk || compressor == nil { try sync() }
     sealed.append(SealedSegment(writer.summary, byteCount: writer.end))
     unsynced.append((writer.summary.nextSequence, writer.segment.file))
     self.writer = nil

@@ -22,6 +22,8 @@ struct SegmentScanner {
     var derivedDamages: [Corruption] = []
     /// Whether there are control records beyond the state at the head.
     var blocksWithControlRecords: [DirectoryEntry] = []
+    /// Blocks of the torn tail whose headers are whole, the last first.
+    var tornBlocks: [DirectoryEntry] = []
     /// How many attributes must be declared for all blocks to be understood.
     var attributeCount = 0
   }
@@ -50,6 +52,7 @@ struct SegmentScanner {
   private let segment: SegmentFile
   private let fileByteCount: Int
   private let check: Check
+  private let released: UInt64
   /// What the blocks ahead of the start come to.
   private let initialSummary: SegmentSummary
   private var result: Result
@@ -58,11 +61,13 @@ struct SegmentScanner {
   /// Prepares a walk over the first `byteCount` bytes.
   ///
   /// It may begin at the end of any frame; `summary` is then what the blocks ahead come to. The
-  /// watermark is what is known to be durable from elsewhere.
+  /// watermark is what is known to be durable from elsewhere. Blocks that begin below `released`,
+  /// which are nowhere else, are never taken for a torn tail.
   init(
     _ segment: SegmentFile, from start: Int? = nil, byteCount: Int, summary: SegmentSummary? = nil,
-    watermark: UInt64 = 0, check: Check
+    watermark: UInt64 = 0, released: UInt64 = 0, check: Check
   ) {
+    self.released = released
     self.segment = segment
     self.check = check
     fileByteCount = byteCount
@@ -171,9 +176,10 @@ struct SegmentScanner {
   /// tail, as a file whose length was made durable before its bytes leaves it.
   private mutating func checkUnsyncedBlocks() throws(ReelError) {
     while let last = result.blocks.last, last.lastSequence > result.watermark,
-      let damage = try segment.checkChecksums(last)
+      last.firstSequence >= released, let damage = try segment.checkChecksums(last)
     {
       result.blocks.removeLast()
+      result.tornBlocks.append(last)
       if result.blocksWithControlRecords.last == last {
         result.blocksWithControlRecords.removeLast()
       }

@@ -25,15 +25,25 @@ struct CrashCheck {
     }
   }
 
-  func open(_ folder: any Folder, _ moment: Moment, seed: UInt64) throws -> Recorder {
+  /// How a recorder opens at a moment.
+  private func configuration(_ moment: Moment, seed: UInt64) -> RecorderConfiguration {
     var configuration = configuration
     configuration.clock = ManualClock.simulated(
       boot: moment.boot, hour: moment.opening, seed: seed)
-    return try Recorder(folder: folder, configuration: configuration)
+    return configuration
+  }
+
+  func open(_ folder: any Folder, _ moment: Moment, seed: UInt64) throws -> Recorder {
+    try Recorder(folder: folder, configuration: configuration(moment, seed: seed))
   }
 
   func find(_ recorder: Recorder, _ expectation: Expectation) throws -> Found {
-    let recording = try recorder.recording
+    try find(try recorder.recording, recorder.recovery, expectation)
+  }
+
+  private func find(
+    _ recording: Recording, _ recovery: RecoveryReport, _ expectation: Expectation
+  ) throws -> Found {
     let answer = try recording.events(limit: nil)
     var documents: [String: [UInt8]?] = [:]
     for name in expectation.documents.keys {
@@ -46,8 +56,38 @@ struct CrashCheck {
     }
     return Found(
       events: answer.events, missing: answer.completeness.missing,
-      damages: answer.completeness.damages, recovery: recorder.recovery.damages,
+      damages: answer.completeness.damages, recovery: recovery.damages,
       documents: documents)
+  }
+
+  /// A recording that was opened by a whole recorder, or by what one does before it has threads.
+  private struct Opened {
+    var recording: Recording
+    var recovery: RecoveryReport
+    /// Keeps the lock.
+    var start: RunStart?
+    var recorder: Recorder?
+  }
+
+  /// Opens a recording as a recorder does.
+  ///
+  /// Its threads have nothing to do yet, and to start and end them takes as long as all else.
+  private func open(
+    _ disk: MemoryDisk, _ moment: Moment, isWhole: Bool, seed: UInt64
+  ) throws -> Opened {
+    if isWhole {
+      let recorder = try open(disk.folder, moment, seed: seed)
+      return Opened(
+        recording: try recorder.recording, recovery: recorder.recovery, recorder: recorder)
+    }
+    let configuration = configuration(moment, seed: seed)
+    let start = try RunStart(folder: disk.folder, configuration: configuration)
+    try start.note()
+    let log = start.log
+    let recording = try Recording(
+      folder: disk.folder, configuration: configuration.reading, clock: configuration.clock,
+      mark: { log.mark })
+    return Opened(recording: recording, recovery: start.recovery, start: start)
   }
 
   /// Opens what a crash left, twice if `isRepeated` is set.
@@ -59,46 +99,54 @@ struct CrashCheck {
   ) -> Fault? {
     let disk = MemoryDisk(image, isRecording: false)
     do {
-      var recorder: Recorder? = try open(disk.folder, moment, seed: seed)
-      let found = try recorder.map { try find($0, expectation) }
-      guard let found else { return nil }
-      if let fault = expectation.fault(
-        of: found, events: events, batches: batches, isCut: isCut)
-      {
+      // Of four one is opened by a whole recorder that dies, and one by one that is closed.
+      let isWhole = isRepeated && seed & 16 == 0
+      var opened: Opened? = try open(disk, moment, isWhole: isWhole, seed: seed)
+      guard let recording = opened?.recording, let recovery = opened?.recovery else { return nil }
+      let found = try find(recording, recovery, expectation)
+      if let fault = expectation.fault(of: found, events: events, batches: batches, isCut: isCut) {
         return fault
       }
       guard isRepeated else { return nil }
-      if let reason = try contextFault(recorder) { return Fault(reason: reason) }
-      if seed & 1 == 1 { try recorder?.close() }
+      if let reason = try contextFault(recording) { return Fault(reason: reason) }
+      if seed & 32 == 0 { try opened?.recorder?.close() }
       // Gone before the next one asks for the lock.
-      recorder = nil
-      let again = try find(
-        try open(disk.folder, moment.after(isCut: false), seed: seed &+ 1), expectation)
-      // Retention may have dropped more by then.
-      let isSame =
-        configuration.maximumEventCount == nil
-        ? again.events == found.events
-        : found.events.suffix(again.events.count) == again.events[...]
-      guard isSame else {
-        return Fault(
-          reason: "opened again it has \(again.events.count) events, not \(found.events.count)")
-      }
-      guard isSameLoss(found.missing, again.missing), again.documents == found.documents else {
-        return Fault(
-          reason: "opened again it tells otherwise what is missing: \(again.missing), before"
-            + " \(found.missing)",
-          isOfReport: expectation.allowsHoles(isCut: isCut))
-      }
-      return nil
+      opened = nil
+      return try repeatedFault(of: disk, found, expectation, isCut: isCut, moment, seed: seed)
     } catch {
       return Fault(reason: "\(error)")
     }
   }
 
+  /// What is otherwise when a recording is opened again.
+  private func repeatedFault(
+    of disk: MemoryDisk, _ found: Found, _ expectation: Expectation, isCut: Bool, _ moment: Moment,
+    seed: UInt64
+  ) throws -> Fault? {
+    let opened = try open(disk, moment.after(isCut: false), isWhole: false, seed: seed &+ 1)
+    let again = try find(opened.recording, opened.recovery, expectation)
+    // Retention may have dropped more by then.
+    let isSame =
+      configuration.maximumEventCount == nil
+      ? again.events == found.events
+      : found.events.suffix(again.events.count) == again.events[...]
+    guard isSame else {
+      return Fault(
+        reason: "opened again it has \(again.events.count) events, not \(found.events.count)")
+    }
+    guard isSameLoss(found.missing, again.missing), again.documents == found.documents else {
+      return Fault(
+        reason: "opened again it tells otherwise what is missing: \(again.missing), before"
+          + " \(found.missing)",
+        isOfReport: expectation.allowsHoles(isCut: isCut))
+    }
+    return nil
+  }
+
   /// What of the contexts is not what the records before them come to, after recovery.
-  private func contextFault(_ recorder: Recorder?) throws -> String? {
+  private func contextFault(_ recording: Recording) throws -> String? {
     var reason: String?
-    _ = try recorder?.recording.verify { finding in
+    _ = try recording.verify { finding in
       let text = finding.corruption.reason
       if finding.severity == .warning, text.contains("context") { reason = reason ?? text }
     }

@@ -218,17 +218,19 @@ extension DiskModel.FileState {
       chosen.fillWithGarbage(from: durable.count, &random)
     }
     var lengths = [durable.count]
-    var versionCounts: [Int: Int] = [:]
+    var versionCounts: [Int] = []
     for next in pending {
       next.change.apply(to: &running)
       lengths.append(running.count)
       guard case .write(let piece) = next.change else { continue }
       if chosen.count < running.count { chosen.resize(to: running.count) }
-      for index in (piece.offset / sector)...(max(piece.end - 1, piece.offset) / sector) {
-        versionCounts[index, default: 1] += 1
+      let sectors = (piece.offset / sector)...(max(piece.end - 1, piece.offset) / sector)
+      while versionCounts.count <= sectors.upperBound { versionCounts.append(1) }
+      for index in sectors {
+        versionCounts[index] += 1
         let isTaken =
           weight == 0
-          ? random.chance(versionCounts[index] ?? 1) : random.below(weight + 1) < weight
+          ? random.chance(versionCounts[index]) : random.below(weight + 1) < weight
         let start = index * sector
         let end = min(start + sector, running.count)
         if isTaken, start < end { chosen.copy(running, from: start..<end, to: start) }
@@ -242,8 +244,9 @@ extension DiskModel.FileState {
 extension [UInt8] {
   fileprivate mutating func fillWithGarbage(from start: Int, _ random: inout SeededRandom) {
     guard start < count else { return }
-    var garbage: [UInt8] = []
-    while garbage.count < count - start { garbage.append(littleEndian: random.next()) }
-    copy(garbage, from: 0..<(count - start), to: start)
+    let words = (0..<((count - start + 7) / 8)).map { _ in random.next().littleEndian }
+    // Safe: numbers have no bytes that stand for nothing.
+    let garbage = unsafe words.span.bytes
+    write(garbage.extracting(0..<(count - start)), at: start)
   }
 }

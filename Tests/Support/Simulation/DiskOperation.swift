@@ -67,19 +67,34 @@ extension DiskOperation: CustomStringConvertible {
 extension [UInt8] {
   /// Writes `piece`, after zeros where the bytes end before it.
   mutating func write(_ piece: DiskOperation.Piece) {
-    if count < piece.end { resize(to: piece.end) }
-    copy(piece.bytes, from: 0..<piece.bytes.count, to: piece.offset)
+    let bytes = piece.bytes
+    write(bytes.rawSpan, at: piece.offset)
+  }
+
+  /// As ``write(_:)``.
+  mutating func write(_ bytes: RawSpan, at offset: Int) {
+    let end = offset + bytes.byteCount
+    if count < end { resize(to: end) }
+    guard bytes.byteCount > 0 else { return }
+    // Safe: the range lies within the array, and no span of it can be alive while it changes.
+    unsafe withUnsafeMutableBytes { target in
+      unsafe bytes.withUnsafeBytes { source in
+        unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset..<end]).copyMemory(
+          from: source)
+      }
+    }
   }
 
   /// Cuts off what lies beyond `byteCount`, or adds zeros up to there.
   ///
   /// In one step: appending zeros one by one took most of the time of the whole simulation.
   mutating func resize(to byteCount: Int) {
+    guard byteCount != count else { return }
     let kept = Swift.min(count, byteCount)
     // Safe: `kept` bytes are there on both sides, and the rest is filled up to the capacity.
     self = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { target, filled in
       if let start = target.baseAddress {
-        unsafe memset(start, 0, byteCount)
+        unsafe memset(start + kept, 0, byteCount - kept)
         unsafe self.withUnsafeBytes { source in
           if let source = source.baseAddress, kept > 0 { unsafe memcpy(start, source, kept) }
         }

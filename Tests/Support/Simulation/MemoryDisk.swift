@@ -10,6 +10,18 @@ struct DiskImage {
   /// A hash of all that can be reached by name, the same for the same names and bytes.
   func hash(seed: UInt64) -> UInt64 { hash(DiskImage.root, seed) }
 
+  /// Writes the files and folders that have names to the system's disk.
+  func write(to path: String, _ folder: Int = DiskImage.root) throws {
+    let system = try POSIXFolder(path: path, create: true)
+    for (name, node) in folders[folder] ?? [:] {
+      guard let bytes = files[node] else {
+        try write(to: path + "/" + name, node)
+        continue
+      }
+      try system.open(name, .create).write(bytes.rawSpan, at: 0)
+    }
+  }
+
   private func hash(_ folder: Int, _ seed: UInt64) -> UInt64 {
     var bytes: [UInt8] = []
     for (name, node) in (folders[folder] ?? [:]).sorted(by: { $0.key < $1.key }) {
@@ -104,24 +116,27 @@ final class MemoryDisk: @unchecked Sendable {
 
   fileprivate func read(_ node: Int, _ range: Range<Int>) -> [UInt8] {
     lock.withLock {
-      if let region = mapped[node] { _ = isRecording ? captureStores() : refresh(node, region) }
+      if let region = mapped[node] {
+        // A disk that notes nothing need not know what has changed.
+        guard isRecording else {
+          let start = min(range.lowerBound, region.byteCount)
+          return region.bytes(start..<min(range.upperBound, region.byteCount)).copied()
+        }
+        captureStores()
+      }
       let file = image.files[node] ?? []
       let start = min(range.lowerBound, file.count)
       return Array(file[start..<min(range.upperBound, file.count)])
     }
   }
 
-  /// As capturing, for a disk that notes nothing.
-  private func refresh(_ node: Int, _ region: Region) {
-    image.files[node] = region.bytes(0..<region.byteCount).copied()
-  }
-
-  fileprivate func write(_ node: Int, _ bytes: [UInt8], at offset: Int) {
-    lock.withLock {
-      let piece = DiskOperation.Piece(offset: offset, bytes: bytes)
-      note(.write(file: node, piece: piece))
-      image.files[node]?.write(piece)
+  fileprivate func write(_ node: Int, _ bytes: RawSpan, at offset: Int) {
+    lock.lock()
+    defer { lock.unlock() }
+    if isRecording {
+      note(.write(file: node, piece: DiskOperation.Piece(offset: offset, bytes: bytes.copied())))
     }
+    image.files[node]?.write(bytes, at: offset)
   }
 
   fileprivate func truncate(_ node: Int, to byteCount: Int) {
@@ -189,8 +204,10 @@ final class MemoryDisk: @unchecked Sendable {
       guard let node = image.folders[folder]?[name] else { return false }
       note(.unlink(folder: folder, name: name))
       image.folders[folder]?[name] = nil
-      // Nobody finds what is stored there from now on.
-      mapped[node] = nil
+      // Nobody finds what is stored there from now on, but who has it open.
+      if let region = mapped.removeValue(forKey: node) {
+        image.files[node] = region.bytes(0..<region.byteCount).copied()
+      }
       changeCount += 1
       return true
     }
@@ -295,7 +312,7 @@ final class DiskFile: File {
     disk.read(node, offset..<(offset + byteCount))
   }
   func write(_ bytes: RawSpan, at offset: Int) throws(ReelError) {
-    disk.write(node, bytes.copied(), at: offset)
+    disk.write(node, bytes, at: offset)
   }
   func sync() throws(ReelError) { disk.sync(node) }
   func truncate(to byteCount: Int) throws(ReelError) { disk.truncate(node, to: byteCount) }

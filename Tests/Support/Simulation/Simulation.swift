@@ -24,6 +24,8 @@ struct Simulation {
   }
 
   private(set) var stateCount = 0
+  /// States that were as one checked before, and not checked again.
+  private(set) var equalCount = 0
   private(set) var openingCount = 0
   private(set) var failures: [Failure] = []
   /// Where only the report is wrong: holes after a loss of power that are not reported, or not in
@@ -38,10 +40,22 @@ struct Simulation {
   private let seed: UInt64
   private var random: SeededRandom
   private var seen: Set<UInt64> = []
+  private let evidence: String?
 
   /// Prepares the crashes of a rehearsal that is over.
-  init(_ name: String, _ rehearsal: Rehearsal, effort: Effort = Effort(), seed: UInt64) {
+  ///
+  /// - Parameters:
+  ///   - name: What failures call it.
+  ///   - rehearsal: What was done, and what was promised.
+  ///   - effort: How closely states are looked at.
+  ///   - seed: Where choices are drawn from.
+  ///   - evidence: An existing folder of the system in which states are kept that are found wrong.
+  init(
+    _ name: String, _ rehearsal: Rehearsal, effort: Effort = Effort(), seed: UInt64,
+    evidence: String? = nil
+  ) {
     self.name = name
+    self.evidence = evidence
     self.effort = effort
     self.seed = seed
     log = rehearsal.disk.log
@@ -60,8 +74,7 @@ struct Simulation {
       model.apply(operation, at: time)
       if case .marker(let marker) = operation { expectation.apply(marker) }
       let quota = budget * (time + 1) / log.count
-      let place = Place(
-        time: time, model: model, expectation: expectation, moment: CrashCheck.Moment())
+      let place = Place(time, model, expectation, CrashCheck.Moment())
       crash(place, next: time + 1 < log.count ? log[time + 1] : nil, quota: quota)
       if failures.count >= effort.failureLimit { return }
     }
@@ -75,6 +88,17 @@ struct Simulation {
     var moment: CrashCheck.Moment
     /// What came before the log, when it is that of a recovery.
     var path = ""
+    private let expectationHash: Int
+
+    init(_ time: Int, _ model: DiskModel, _ expectation: Expectation, _ moment: CrashCheck.Moment) {
+      (self.time, self.model, self.expectation, self.moment) = (time, model, expectation, moment)
+      expectationHash = expectation.hashValue
+    }
+
+    /// Tells states apart that may be found otherwise.
+    func key(_ image: DiskImage, isCut: Bool) -> UInt64 {
+      image.hash(seed: UInt64(truncatingIfNeeded: expectationHash) &* 2 &+ (isCut ? 1 : 0))
+    }
   }
 
   /// Tries crashes at one moment until `quota` states have been checked in all.
@@ -95,20 +119,27 @@ struct Simulation {
       crash(place, place.model.image(choice), isCut: true) { "\(choice)" }
     }
     guard !place.model.pendingTimes.isEmpty else { return }
-    for _ in 0..<(2 * max(0, quota - stateCount)) where stateCount < quota {
+    var vainCount = 0
+    while stateCount < quota, vainCount < Self.vainLimit {
       let choice = CrashChoice.random(&random)
-      crash(place, place.model.image(choice), isCut: true) { "\(choice)" }
+      let isNew = crash(place, place.model.image(choice), isCut: true) { "\(choice)" }
+      vainCount = isNew ? 0 : vainCount + 1
     }
   }
 
+  /// States in a row that are found equal to others, after which a moment has no more to try.
+  private static let vainLimit = 40
+
   /// Checks one state, unless it was checked before.
+  /// - Returns: Whether it was not.
+  @discardableResult
   private mutating func crash(
     _ place: Place, _ image: DiskImage, isCut: Bool, _ describe: () -> String
-  ) {
-    var hasher = Hasher()
-    hasher.combine(image.hash(seed: isCut ? 1 : 0))
-    hasher.combine(place.expectation)
-    guard seen.insert(UInt64(bitPattern: Int64(hasher.finalize()))).inserted else { return }
+  ) -> Bool {
+    guard seen.insert(place.key(image, isCut: isCut)).inserted else {
+      equalCount += 1
+      return false
+    }
     stateCount += 1
     let stateSeed = seed &+ UInt64(stateCount)
     let moment = isCut ? place.moment.after(isCut: true) : place.moment
@@ -123,8 +154,20 @@ struct Simulation {
         + " \(place.time) of \(tail(place)): \(describe())"
       let failure = Failure(state: stateCount, fault: fault.reason, description: description)
       if fault.isOfReport { reportFailures.append(failure) } else { failures.append(failure) }
+      keep(image)
     } else if place.path.isEmpty, stateCount % effort.nestInterval == 0 {
       nest(place, image, isCut: isCut, moment, seed: stateSeed, describe())
+    }
+    return true
+  }
+
+  /// Puts what a crash left into a folder of the system, where somebody wants to look at it.
+  private func keep(_ image: DiskImage) {
+    guard let evidence else { return }
+    do {
+      try image.write(to: "\(evidence)/\(name), seed \(seed), state \(stateCount)")
+    } catch {
+      print("SIMULATION: cannot keep state \(stateCount): \(error)")
     }
   }
 
@@ -140,13 +183,10 @@ struct Simulation {
     _ place: Place, _ image: DiskImage, isCut: Bool, _ moment: CrashCheck.Moment, seed: UInt64,
     _ description: String
   ) {
-    var inner = place
-    inner.moment = moment.after(isCut: false)
-    inner.path = "after operation \(place.time), \(description), and then "
-    if isCut {
-      inner.model = DiskModel(image)
-      inner.expectation.failPower()
-    }
+    var model = isCut ? DiskModel(image) : place.model
+    var expectation = place.expectation
+    if isCut { expectation.failPower() }
+    let path = "after operation \(place.time), \(description), and then "
     let disk = MemoryDisk(image)
     do {
       let recorder = try check.open(disk.folder, moment, seed: seed)
@@ -158,15 +198,16 @@ struct Simulation {
       disk.mark(.handedOut(numbers, .disk))
     } catch {
       // What was asked of the recorder after recovery must go as well as recovery.
-      let description = "\(name), seed \(seed), state \(stateCount): \(error); \(inner.path)"
+      let description = "\(name), seed \(seed), state \(stateCount): \(error); \(path)"
       failures.append(Failure(state: stateCount, fault: "\(error)", description: description))
       return
     }
     let recovery = disk.log
     for (time, operation) in recovery.enumerated() {
-      inner.time = time
-      inner.model.apply(operation, at: log.count + time)
-      if case .marker(let marker) = operation { inner.expectation.apply(marker) }
+      model.apply(operation, at: log.count + time)
+      if case .marker(let marker) = operation { expectation.apply(marker) }
+      var inner = Place(time, model, expectation, moment.after(isCut: false))
+      inner.path = path
       crash(
         inner, next: time + 1 < recovery.count ? recovery[time + 1] : nil,
         quota: stateCount + 4)
