@@ -221,6 +221,8 @@ import Testing
     for line in try Sample.lines(path) {
       output.removeAll(keepingCapacity: true)
       writer.write(try reader.event(from: line), to: &output)
+      output.removeLast()
+      guard !output.isSame(as: line) else { continue }
       #expect(try members(output) == members(line))
     }
   }

@@ -67,8 +67,7 @@ extension DiskOperation: CustomStringConvertible {
 extension [UInt8] {
   /// Writes `piece`, after zeros where the bytes end before it.
   mutating func write(_ piece: DiskOperation.Piece) {
-    if count < piece.end { resize(to: piece.end) }
-    copy(piece.bytes, from: 0..<piece.bytes.count, to: piece.offset)
+    put(piece.bytes, at: piece.offset)
   }
 
   /// Cuts off what lies beyond `byteCount`, or adds zeros up to there.

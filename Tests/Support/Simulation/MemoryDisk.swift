@@ -107,7 +107,7 @@ final class MemoryDisk: @unchecked Sendable {
       if let region = mapped[node] { _ = isRecording ? captureStores() : refresh(node, region) }
       let file = image.files[node] ?? []
       let start = min(range.lowerBound, file.count)
-      return Array(file[start..<min(range.upperBound, file.count)])
+      return file.bytes(start..<min(range.upperBound, file.count))
     }
   }
 
