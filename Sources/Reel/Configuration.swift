@@ -117,7 +117,7 @@ public struct RecorderConfiguration: Sendable {
   var effectiveSegmentEventCount: Int { maximumEventCount.map { max($0 / 8, 1) } ?? .max }
 }
 
-/// What an append does while the write-ahead buffer is full.
+/// What an append does while the write-ahead buffer is full, or with durability `disk` the disk.
 public enum BackpressurePolicy: Sendable {
   /// It waits until there is room: nothing is lost and the program slows down.
   case wait

@@ -67,11 +67,12 @@ public final class Recorder: Sendable {
     flusher = try Flusher(
       log: log, appender: appender, configuration: configuration, runID: run.id)
     uniqueness = configuration.uniqueIDs ? Uniqueness() : nil
-    _ = try log.append(.runStart(run))
+    // On a full disk an opening fails at once, as a closing does.
+    try log.append(.runStart(run), mayWaitForRoom: false)
     if attributes != appender.control.attributes || !configuration.attributes.isEmpty {
-      _ = try log.append(.configuration(attributes.declarations))
+      try log.append(.configuration(attributes.declarations), mayWaitForRoom: false)
     }
-    if !configuration.roles.isEmpty { _ = try log.append(.roles(roles)) }
+    if !configuration.roles.isEmpty { try log.append(.roles(roles), mayWaitForRoom: false) }
   }
 
   private static func newBuffer(
@@ -179,7 +180,8 @@ public final class Recorder: Sendable {
     guard isFirst else { return }
     var failure: ReelError?
     do throws(ReelError) {
-      _ = try log.append(.runEnd(wall: clock.wall(), monotonic: clock.monotonic()))
+      try log.append(
+        .runEnd(wall: clock.wall(), monotonic: clock.monotonic()), mayWaitForRoom: false)
     } catch {
       failure = error
     }
