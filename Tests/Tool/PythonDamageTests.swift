@@ -5,6 +5,8 @@ import Testing
 
 /// Damaged segments, read by the engine and by the reader in Python, which shares no code with it:
 /// both return the same events, and leave out the same rows where payloads are damaged.
+///
+/// Of a torn last block, which R41 lets a reader ignore, the engine gives the rows that are whole.
 @Suite struct PythonDamageTests {
   private static let reader = repositoryPath + "/tools/read_segment.py"
 
@@ -38,6 +40,12 @@ import Testing
     return (status, sequences.sorted())
   }
 
+  /// Whether Python takes the end of a file for what a crash while writing leaves.
+  private static func hasTornTail(_ path: String) -> Bool {
+    guard let (_, output) = run("python3", [reader, "--summary", path]) else { return false }
+    return String(decoding: output, as: UTF8.self).contains(#""torn_tail": true"#)
+  }
+
   /// What the engine reads of the same file, and whether it is sound.
   private static func engine(_ path: String) -> (isSound: Bool, sequences: [UInt64]) {
     guard let recording = try? Recording(path: path),
@@ -68,7 +76,9 @@ import Testing
           let (status, sequences) = try Self.python(file)
           let found = Self.engine(file)
           var failures: [Sweep.Failure] = []
-          if sequences != found.sequences {
+          if sequences != found.sequences,
+            !(found.sequences.starts(with: sequences) && Self.hasTornTail(file))
+          {
             let details = "Python \(sequences), engine \(found.sequences)"
             failures.append(Sweep.Failure(kind: "other events, \(kind)", details: details))
           }
