@@ -52,16 +52,17 @@ enum Sample {
     }
   }
 
-  private static func read(_ path: String) throws -> [[UInt8]] {
-    let all: [UInt8]
-    if path.hasSuffix(".gz") {
-      guard let result = run("gzip", ["-dc", path]), result.status == 0 else {
-        throw Unreadable(path: path, line: 0)
-      }
-      all = result.output
-    } else {
-      all = try bytes(ofFile: path)
+  /// All bytes of the file at `path`, decompressed.
+  static func content(_ path: String) throws -> [UInt8] {
+    guard path.hasSuffix(".gz") else { return try bytes(ofFile: path) }
+    guard let result = run("gzip", ["-dc", path]), result.status == 0 else {
+      throw Unreadable(path: path, line: 0)
     }
+    return result.output
+  }
+
+  private static func read(_ path: String) throws -> [[UInt8]] {
+    let all = try content(path)
     var lines: [[UInt8]] = []
     var start = 0
     while start < all.count {
