@@ -83,7 +83,7 @@ if Context.environment["FUZZ"] != nil {
         "tools/reel/Import/ExternalTermPrinter+Text.swift",
         "tools/reel/Import/BeamEventReader.swift",
         "Tests/Fuzzing/FuzzCorpus.swift", "Tests/Fuzzing/Fuzzer.swift",
-        "Tests/Support/MemoryFolder.swift",
+        "Tests/Support/MemoryFolder.swift", "Tests/Support/Bytes.swift",
         "Tests/Support/ManualClock.swift", "Tests/Support/SeededRandom.swift",
         "Tests/Support/Concurrency.swift", "tools/reel/JSON",
       ],

@@ -63,6 +63,9 @@ class Refused(Exception):
     """A file that is not read at all."""
 
 
+LOST = object()  # In place of a payload whose frame is damaged.
+
+
 def require(condition, reason):
     if not condition:
         raise Damage(reason)
@@ -284,8 +287,9 @@ def spread(source, count, encoding, decode):
 class Rows:
     """The decoded columns and payloads of a block."""
 
-    def __init__(self, header, frames, is_checked):
+    def __init__(self, header, frames, is_checked, damages=()):
         count = self.count = header.record_count
+        self.damages = damages  # What is wrong with payload frames, which then are None.
         source = Bytes(frames[0])
         room = [32 * MEBI]
         columns = {}
@@ -328,16 +332,22 @@ class Rows:
         require(frames or max(lengths) <= 1, "payloads without a frame")  # R29
         if not frames:
             return [b"" if length else None for length in lengths]
-        for start, end, data in zip(starts, starts[1:], frames):
+        sizes = [size for _, size, _, _ in header.frames[1:]]
+        for start, end, data, size in zip(starts, starts[1:], frames, sizes):
             at = 0
             for length in lengths[start:end]:
                 if length == 0:
                     payloads.append(None)
                     continue
-                payloads.append(data[at:at + length - 1])
+                is_lost = data is None and length > 1
+                payloads.append(LOST if is_lost else (data or b"")[at:at + length - 1])
                 at += length - 1
-            require(at == len(data), "payloads that do not fill their frame")
+            require(at == size, "payloads that do not fill their frame")
         return payloads
+
+    def lost(self):
+        """The rows that cannot be given, their payloads being damaged."""
+        return [row for row, payload in enumerate(self.payloads) if payload is LOST]
 
     def keys(self, column, types):
         """Each key of the column with the number of rows that have it, as an index lists them."""
@@ -851,8 +861,8 @@ class Segment:
         return Block(frame, self.content(frame))
 
     def rows(self, block, is_checked=False):
-        """The content of a block, every checksum being right."""
-        at, frames = block.data_at, []
+        """The content of a block, every checksum being right but those of payload frames."""
+        at, frames, damages = block.data_at, [], []
         for number, (_, size, stored, checksum) in enumerate(block.frames):
             require(at + stored <= self.size, "a data frame that exceeds the file")
             data = self.read(at, stored)
@@ -860,9 +870,13 @@ class Segment:
                 require(xxh3(data) == checksum, "checksum")
                 frames.append(unpack_frame(data, size))
             except Damage as damage:
-                raise Damage(f"data frame {number} at {at}: {damage}") from None
+                reason = f"data frame {number} at {at}: {damage}"
+                if number == 0:
+                    raise Damage(reason) from None
+                damages.append(reason)
+                frames.append(None)
             at += stored
-        return Rows(block, frames, is_checked)
+        return Rows(block, frames, is_checked, damages)
 
     def is_newest(self):
         """Whether the folder has no later segment, so that it may end in a torn tail (R41)."""
@@ -978,7 +992,7 @@ class Reader:
                     except Damage:
                         continue
                     for row, kind in enumerate(rows.types):
-                        if kind in (4, 5):
+                        if kind in (4, 5) and rows.payloads[row] is not LOST:
                             self.control(segment, rows, row, block, lambda *_: None)
             removal = self.removals.setdefault(segment.recording, Removal())
             removal.add_drop({"lower_bound": segment.removal.lower})
@@ -1046,7 +1060,7 @@ class Reader:
         pending, seen = [], []
         entries, indexes, self.parts = None, [], []
 
-        def lost(begin, end, reason, may_tear, low=None, high=None, has_control=True):
+        def lost(begin, end, reason, may_tear, low=None, high=None, has_control=True, *rest):
             if not may_tear:  # A trailer, or something else that a crash does not leave.
                 settle(True)
             if reason is None:
@@ -1056,13 +1070,13 @@ class Reader:
                 pending[-1][1] = end
             else:
                 low = low or (segment.first if last is None else last + 1)
-                pending.append([begin, end, reason, low, high])
+                pending.append([begin, end, reason, low, high, *rest])
             if not may_tear:
                 settle(True)
 
-        def settle(is_damage, following=None):
+        def settle(is_damage, following=None, is_settled=True):
             nonlocal tail
-            for begin, end, reason, low, high in pending:
+            for begin, end, reason, low, high, *rest in list(pending):
                 high = high or following and following - 1
                 if is_damage:
                     numbers = f"sequence numbers from {low}" + (f" to {high}" if high else "")
@@ -1070,7 +1084,41 @@ class Reader:
                 else:
                     tail = True
                     self.message(segment.path, f"offset {begin} to {end}: torn tail: {reason}")
+                if is_damage and rest and (is_settled or rest[0].last <= segment.watermark):
+                    take(*rest)
             pending.clear()
+
+        def take(block, rows):
+            """The rows of a block whose payloads, or some of them, can be read."""
+            nonlocal first, last, minimum, maximum
+            segment.watermark = max(segment.watermark, block.watermark)
+            if last is not None and block.first != last + 1 or last is None and (
+                    block.first != segment.first):
+                missing = segment.first if last is None else last + 1
+                if options.check:
+                    self.message(segment.path, f"offset {block.at}: no record {missing} to "
+                                 f"{block.first - 1}")
+            first = block.first if first is None else first
+            last = block.last
+            stamps = [stamp for stamp, kind in zip(rows.timestamps, rows.types) if kind == 0]
+            low, high = min(stamps, default=0), max(stamps, default=0)
+            if options.check and (len(stamps), low, high) != (
+                    block.event_count, block.minimum, block.maximum):
+                self.say(segment, block.at, block.end, "header and rows disagree about events")
+            if stamps:
+                minimum = low if minimum is None else min(minimum, low)
+                maximum = high if maximum is None else max(maximum, high)
+            lost_count = sum(rows.types[row] == 0 for row in rows.lost())
+            total.update(
+                records=block.record_count, events=len(stamps) - lost_count, blocks=1)
+            total["removed"] += self.show(segment, block, rows, removal)
+            types = {i: a["type"] for i, a in enumerate(segment.attributes)}
+            for index in indexes:
+                if block.at in ordinals:
+                    try:
+                        index.check(ordinals[block.at], rows, types)
+                    except Damage as damage:
+                        self.say(segment, index.at, None, str(damage))
 
         tail = False
         if segment.end() and (options.check or not options.walk):
@@ -1091,36 +1139,21 @@ class Reader:
                 lost(block.at, block.end, str(damage), segment.trailer is None, block.first,
                      block.last, block.event_count < block.record_count)
                 continue
+            missing = rows.lost()
+            if missing:
+                # Its rows are given once it is known that it is no torn tail.
+                lost(block.at, block.end, "; ".join(rows.damages), segment.trailer is None,
+                     block.first + missing[0], block.first + missing[-1],
+                     any(rows.types[row] for row in missing), block, rows)
+                continue
             settle(True, block.first)
-            segment.watermark = max(segment.watermark, block.watermark)
+            for damage in rows.damages:  # Of payloads that nobody has.
+                self.say(segment, block.at, block.end, damage)
             seen.append((block.entry(), block.raw_size))
-            if last is not None and block.first != last + 1 or last is None and (
-                    block.first != segment.first):
-                missing = segment.first if last is None else last + 1
-                if options.check:
-                    self.message(segment.path, f"offset {block.at}: no record {missing} to "
-                                 f"{block.first - 1}")
-            first = block.first if first is None else first
-            last = block.last
-            stamps = [stamp for stamp, kind in zip(rows.timestamps, rows.types) if kind == 0]
-            low, high = min(stamps, default=0), max(stamps, default=0)
-            if options.check and (len(stamps), low, high) != (
-                    block.event_count, block.minimum, block.maximum):
-                self.say(segment, block.at, block.end, "header and rows disagree about events")
-            if stamps:
-                minimum = low if minimum is None else min(minimum, low)
-                maximum = high if maximum is None else max(maximum, high)
-            total.update(records=block.record_count, events=len(stamps), blocks=1)
-            total["removed"] += self.show(segment, block, rows, removal)
-            types = {i: a["type"] for i, a in enumerate(segment.attributes)}
-            for index in indexes:
-                if block.at in ordinals:
-                    try:
-                        index.check(ordinals[block.at], rows, types)
-                    except Damage as damage:
-                        self.say(segment, index.at, None, str(damage))
-        settle(segment.is_sealed or not segment.is_whole or not segment.is_newest() or any(
-            low <= segment.watermark for _, _, _, low, _ in pending))
+            take(block, rows)
+        is_settled = segment.is_sealed or not segment.is_whole or not segment.is_newest()
+        settle(is_settled or any(low <= segment.watermark for _, _, _, low, *_ in pending),
+               None, is_settled)
         if not options.check:
             self.verify_parts(segment)
         elif segment.trailer:
@@ -1224,6 +1257,8 @@ class Reader:
                 rows.types, rows.timestamps, ids, rows.encodings, rows.payloads, zip(*texts)
                 if texts else repeat(())):
             sequence += 1
+            if payload is LOST:
+                continue
             if kind:
                 shown = self.control(segment, rows, sequence - block.first, block, self.say)
                 if options.control and is_shown and shown:

@@ -123,7 +123,7 @@ public struct RecorderConfiguration: Sendable {
   }
 }
 
-/// What an append does while the write-ahead buffer is full.
+/// What an append does while the write-ahead buffer is full, or with durability `disk` the disk.
 public enum BackpressurePolicy: Sendable {
   /// It waits until there is room: nothing is lost and the program slows down.
   case wait

@@ -148,7 +148,8 @@ public final class Recorder: Sendable {
     guard isFirst else { return }
     var failure: ReelError?
     do throws(ReelError) {
-      _ = try log.append(.runEnd(wall: clock.wall(), monotonic: clock.monotonic()))
+      try log.append(
+        .runEnd(wall: clock.wall(), monotonic: clock.monotonic()), mayWaitForRoom: false)
     } catch {
       failure = error
     }

@@ -108,7 +108,7 @@ public struct RecorderStatus: Hashable, Sendable {
   public internal(set) var bufferedByteCount: Int
   /// The last sequence number known to survive a loss of power.
   public internal(set) var durableSequenceNumber: SequenceNumber
-  /// Why blocks cannot be written at the moment: the disk is full.
+  /// Why blocks, or events with durability `disk`, cannot be written now: the disk is full.
   ///
   /// Events stay in the buffer and the same bytes are tried again until there is room.
   public internal(set) var stall: IOFailure?

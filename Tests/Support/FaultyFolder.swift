@@ -18,6 +18,8 @@ struct Fault: Sendable, CustomStringConvertible {
   var isSticky = false
   /// Whether a write that fails has written some of its bytes.
   var isShort = false
+  /// After so many calls that failed, none does any more: there is room again.
+  var failureLimit = Int.max
 
   var description: String {
     "\(call.rawValue) number \(index) fails with \(systemMessage(code)) (\(code)),"
@@ -42,6 +44,8 @@ final class FaultyFolder: Folder {
 
     func set(_ fault: Fault?) { state.withLock { $0.fault = fault } }
 
+    func limit(to fault: Fault) { state.withLock { if $0.fault != nil { $0.fault = fault } } }
+
     var counts: [Call: Int] { state.withLock { $0.counts } }
     /// What has been made to fail so far.
     var failed: [IOFailure] { state.withLock { $0.failed } }
@@ -53,7 +57,8 @@ final class FaultyFolder: Folder {
         let index = state.counts[call, default: 0]
         state.counts[call] = index + 1
         guard let fault = state.fault, fault.call == call,
-          fault.isSticky ? index >= fault.index : index == fault.index
+          fault.isSticky ? index >= fault.index : index == fault.index,
+          state.failed.count < fault.failureLimit
         else { return nil }
         state.failed.append(
           IOFailure(operation: call.rawValue, path: path, code: fault.code))
@@ -83,6 +88,9 @@ final class FaultyFolder: Folder {
 
   /// Fails no more calls, or others.
   func set(_ fault: Fault?) { plan.set(fault) }
+
+  /// Fails as `fault` says from now on, unless no call fails any more.
+  func limit(to fault: Fault) { plan.limit(to: fault) }
 
   /// How many calls of each kind have been made.
   var counts: [Call: Int] { plan.counts }

@@ -170,7 +170,7 @@ private final class MemoryNode: @unchecked Sendable {
     lock.withLock {
       let count = region?.byteCount ?? content.count
       let range = min(range.lowerBound, count)..<min(range.upperBound, count)
-      return region.map { $0.bytes(range).copied() } ?? Array(content[range])
+      return region.map { $0.bytes(range).copied() } ?? content.bytes(range)
     }
   }
 
@@ -180,18 +180,14 @@ private final class MemoryNode: @unchecked Sendable {
         region.copy(bytes.rawSpan, at: offset)
         return
       }
-      let end = offset + bytes.count
-      if content.count < end {
-        content.append(contentsOf: repeatElement(0, count: end - content.count))
-      }
-      content.replaceSubrange(offset..<end, with: bytes)
+      content.put(bytes, at: offset)
     }
   }
 
   func truncate(to byteCount: Int) {
     lock.withLock {
       if content.count > byteCount { content.removeLast(content.count - byteCount) }
-      content.append(contentsOf: repeatElement(0, count: byteCount - content.count))
+      content.grow(to: byteCount)
     }
   }
 

@@ -33,12 +33,21 @@ struct ModelStore {
 
   func events(_ query: Query, limit: Int? = nil) -> [Event] {
     var found = events.filter { matches($0, query) }
-    found.sort { position($0) < position($1) }
+    found = inOrder(found)
     if query.order == .descending { found.reverse() }
     if let after = query.after {
       found.removeAll { query.order == .ascending ? position($0) <= after : position($0) >= after }
     }
     return limit.map { Array(found.prefix($0)) } ?? found
+  }
+
+  /// Sorts, asking each event for its position once.
+  private func inOrder(_ found: [Event]) -> [Event] {
+    var keys = found.enumerated().map { place, event in
+      (event.timestamp?.nanoseconds ?? .min, event.sequenceNumber?.rawValue ?? 0, place)
+    }
+    keys.sort { $0.0 != $1.0 ? $0.0 < $1.0 : $0.1 < $1.1 }
+    return keys.map { found[$0.2] }
   }
 
   func position(_ event: Event) -> Query.Position {

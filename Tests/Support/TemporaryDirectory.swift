@@ -23,8 +23,8 @@ func withTemporaryDirectory(
   defer { directory.remove() }
   try await body(directory.path)
   // What a task has left behind may need a moment to let go.
-  for _ in 0..<2000 where !directory.openFiles.isEmpty {
-    try await Task.sleep(for: .milliseconds(1))
+  for _ in 0..<200 where !directory.openFiles.isEmpty {
+    try await Task.sleep(for: .milliseconds(10))
   }
   directory.expectNothingOpen(sourceLocation)
 }

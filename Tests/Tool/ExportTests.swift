@@ -16,9 +16,7 @@ import Testing
 
   /// Records the cut of the real recording.
   private func recordCut() throws {
-    let lines = try Sample.lines(Sample.cutPath).joined(separator: [UInt8(ascii: "\n")])
-    let run = try ToolRun(["record", trace], input: String(decoding: Array(lines), as: UTF8.self))
-    #expect(run.status == 0)
+    try RecordedCut.write(to: trace)
   }
 
   /// Records random events of everything that there may be.

@@ -170,11 +170,10 @@ import Testing
     #expect(try EventReader(attributes: declarations).event(from: output) == event)
   }
 
-  @Test func everyEventReadsBackEqual() throws {
-    let seed = UInt64.random(in: 0 ... .max)
+  @Test(arguments: seeds(1)) func everyEventReadsBackEqual(seed: UInt64) throws {
     var random = JSONRandomEvents(seed: seed)
     let reader = EventReader(attributes: declarations)
-    for index in 0..<20_000 {
+    for index in 0..<(Sweep.isFull ? 100_000 : 8_000) {
       let event = random.event()
       let output = line(event, asStrings: index.isMultiple(of: 2))
       let isOneLine = output.firstIndex(of: UInt8(ascii: "\n")) == output.count - 1
@@ -187,11 +186,10 @@ import Testing
     }
   }
 
-  @Test func mutatedLinesNeverTrap() {
-    let seed = UInt64.random(in: 0 ... .max)
+  @Test(arguments: seeds(1)) func mutatedLinesNeverTrap(seed: UInt64) {
     var random = JSONRandomEvents(seed: seed)
     let reader = EventReader(attributes: declarations)
-    for index in 0..<20_000 {
+    for index in 0..<(Sweep.isFull ? 100_000 : 8_000) {
       var bytes = line(random.event())
       for _ in 0..<Int.random(in: 1...3, using: &random.generator) {
         let index = Int.random(in: 0..<bytes.count, using: &random.generator)
@@ -221,6 +219,8 @@ import Testing
     for line in try Sample.lines(path) {
       output.removeAll(keepingCapacity: true)
       writer.write(try reader.event(from: line), to: &output)
+      output.removeLast()
+      guard !output.isSame(as: line) else { continue }
       #expect(try members(output) == members(line))
     }
   }

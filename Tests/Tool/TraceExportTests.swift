@@ -15,9 +15,7 @@ import Testing
   }
 
   private func recordCut() throws {
-    let lines = try Sample.lines(Sample.cutPath).joined(separator: [UInt8(ascii: "\n")])
-    let run = try ToolRun(["record", trace], input: String(decoding: Array(lines), as: UTF8.self))
-    #expect(run.status == 0)
+    try RecordedCut.write(to: trace)
   }
 
   private func record(_ events: [Event]) throws {

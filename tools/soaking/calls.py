@@ -116,12 +116,15 @@ class Sweep:
 
   def perform(self, path, environment):
     scene = self.scene
+    # With durability disk it waits for room as long as the disk is full, and may be stopped.
+    fault = environment.get("FAULT", "")
+    waits = "disk" in scene.arguments and fault.endswith(("ENOSPC:sticky", "EDQUOT:sticky"))
     if scene.reads:
       more = ["--all", "--json"] if scene.name == "query" else []
       return self.soak.run(scene.name, path, *more, environment=environment, timeout=20)
     return self.soak.run(
       "record", path, *scene.arguments, data=lines(range(scene.before, scene.sent)),
-      environment=environment, timeout=20)
+      environment=environment, timeout=20, stop=2 if waits else None)
 
   def faults(self):
     """Every fault of the sweep, from the calls of a run without one."""

@@ -116,11 +116,20 @@ class Soak:
       self.processes.add(process)
     return process
 
-  def finish(self, process, data=None, timeout=60):
-    """Feeds a process and waits for its end; one that does not end is killed and said to hang."""
+  def finish(self, process, data=None, timeout=60, stop=None):
+    """Feeds a process and waits for its end; one that does not end is killed and said to hang.
+
+    After `stop` seconds it is asked to end.
+    """
     timed_out = False
     try:
-      output, errors = process.communicate(data, timeout=timeout)
+      try:
+        output, errors = process.communicate(data, timeout=stop or timeout)
+      except subprocess.TimeoutExpired:
+        if not stop:
+          raise
+        process.terminate()
+        output, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
       timed_out = True
       process.kill()
@@ -129,11 +138,11 @@ class Soak:
       self.processes.discard(process)
     return Run(process.returncode, output or b"", errors or b"", timed_out)
 
-  def run(self, *arguments, data=None, environment=None, timeout=60, **more):
+  def run(self, *arguments, data=None, environment=None, timeout=60, stop=None, **more):
     if data is None:
       more.setdefault("stdin", subprocess.DEVNULL)
     return self.finish(
-      self.start(*arguments, environment=environment, **more), data, timeout)
+      self.start(*arguments, environment=environment, **more), data, timeout, stop)
 
   # Cases
 

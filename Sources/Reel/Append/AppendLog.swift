@@ -10,6 +10,8 @@ final class AppendLog: @unchecked Sendable {
   private let room: Condition
   private let progress: Condition
   private let work: Condition
+  /// Where the caller who commits for all waits for room on the disk.
+  private let retry: Condition
   private var roomWaiterCount = 0
   let buffer: WriteAheadBuffer
   private let clock: any Clock
@@ -23,6 +25,8 @@ final class AppendLog: @unchecked Sendable {
   /// The callers whose events are not durable yet, and how many the last commit served.
   private var committerCount = 0
   private var lastGroupCount = 0
+  /// Why the last commit found no room on the disk; it is tried again.
+  private var commitStall: IOFailure?
   /// Events refused since the last gap record.
   private var gap: Gap?
   private(set) var droppedEventCount: UInt64 = 0
@@ -46,6 +50,7 @@ final class AppendLog: @unchecked Sendable {
     room = Condition(lock)
     progress = Condition(lock)
     work = Condition(lock)
+    retry = Condition(lock)
     self.buffer = buffer
     self.rules = rules
     clock = configuration.clock
@@ -57,9 +62,14 @@ final class AppendLog: @unchecked Sendable {
 
   /// Appends one record and waits until it is as durable as the recorder promises.
   ///
+  /// - Parameters:
+  ///   - source: The record.
+  ///   - type: Its type; 0 is an event.
+  ///   - mayWaitForRoom: Whether it waits, with durability `disk`, while the disk is full.
   /// - Returns: Its sequence number, or nothing when it was dropped for lack of room.
+  /// - Throws: As ``Recorder/append(_:)-(Event)``; ``ReelError/io(_:)`` while the disk is full.
   func append<Source: RecordSource & ~Copyable>(
-    _ source: borrowing Source, type: UInt8 = 0
+    _ source: borrowing Source, type: UInt8 = 0, mayWaitForRoom: Bool = true
   ) throws(ReelError) -> UInt64? {
     let byteCount = try source.measure(rules)
     try checkFrame(byteCount)
@@ -77,7 +87,7 @@ final class AppendLog: @unchecked Sendable {
     let end = buffer.head
     wakeFlusherIfNeeded()
     lock.unlock()
-    if buffer.header.durability == .disk { try commit(end) }
+    if buffer.header.durability == .disk { try commit(end, mayWaitForRoom: mayWaitForRoom) }
     return sequence
   }
 
@@ -112,7 +122,7 @@ final class AppendLog: @unchecked Sendable {
     let end = buffer.head
     wakeFlusherIfNeeded()
     lock.unlock()
-    if buffer.header.durability == .disk { try commit(end) }
+    if buffer.header.durability == .disk { try commit(end, mayWaitForRoom: true) }
     return sequence
   }
 
@@ -136,8 +146,15 @@ final class AppendLog: @unchecked Sendable {
         lock.unlock()
         throw failure
       }
-      if gap != nil { appendGap() }
-      if gap == nil || !mayDrop, let reservation = buffer.reserve(byteCount) { return reservation }
+      // While a caller waits for room to commit, whoever must not wait is not let in behind it.
+      let stalledCommit = isCommitting ? commitStall : nil
+      let mayWait = mayDrop && backpressure == .wait
+      if stalledCommit == nil || mayWait {
+        if gap != nil { appendGap() }
+        if gap == nil || !mayDrop, let reservation = buffer.reserve(byteCount) {
+          return reservation
+        }
+      }
       if mayDrop, backpressure == .drop {
         let now = clock.wall()
         droppedEventCount += UInt64(eventCount)
@@ -146,7 +163,7 @@ final class AppendLog: @unchecked Sendable {
         wakeFlusher()
         return nil
       }
-      if !mayDrop, let stall {
+      if !mayDrop, let stall = stalledCommit ?? stall {
         // Whoever closes or cuts must not wait for room that may never come.
         lock.unlock()
         throw .io(stall)
@@ -181,12 +198,12 @@ final class AppendLog: @unchecked Sendable {
     return true
   }
 
-  /// Appends a control record, waiting for room whatever the policy.
-  func append(_ record: ControlRecord) throws(ReelError) -> UInt64 {
-    guard let sequence = try append(ControlSource(record), type: record.type) else {
+  /// Appends a control record, waiting for room in the buffer whatever the policy.
+  func append(_ record: ControlRecord, mayWaitForRoom: Bool) throws(ReelError) {
+    let source = ControlSource(record)
+    guard try append(source, type: record.type, mayWaitForRoom: mayWaitForRoom) != nil else {
       throw .closed
     }
-    return sequence
   }
 
   /// Where readers in this process would find the log, or nothing once it is closed or has failed.
@@ -206,55 +223,79 @@ final class AppendLog: @unchecked Sendable {
         droppedEventCount: droppedEventCount, bufferedByteCount: buffer.usedByteCount,
         durableSequenceNumber: SequenceNumber(
           rawValue: max(buffer.lastProgress.watermark, syncedSequence)),
-        stall: stall)
+        stall: stall ?? commitStall)
     }
   }
 
   // MARK: Group commit
 
   /// Waits until everything up to `end` is durable; the first caller to come writes for all.
-  private func commit(_ end: Int) throws(ReelError) {
+  ///
+  /// On a full disk a caller that may wait for room does, and writes the same bytes again.
+  /// - Throws: ``ReelError/poisoned(by:)``; ``ReelError/io(_:)`` while the disk is full, to those
+  ///   who may not wait. What they published is still there, and the next commit takes it along.
+  private func commit(_ end: Int, mayWaitForRoom: Bool) throws(ReelError) {
     lock.lock()
-    if buffer.committed < end { committerCount += 1 }
+    defer { lock.unlock() }
+    // Who does not wait is not reckoned with: it may leave while a commit is under way.
+    if mayWaitForRoom, buffer.committed < end { committerCount += 1 }
     while buffer.committed < end {
-      if let failure {
-        lock.unlock()
-        throw failure
-      }
+      if let failure { throw failure }
       if isCommitting {
+        if !mayWaitForRoom, let commitStall { throw .io(commitStall) }
         progress.wait()
         continue
       }
       isCommitting = true
-      gatherCommitters()
-      let target = buffer.head
-      let groupCount = committerCount
-      let page = buffer.headerPage()
-      let ranges = buffer.uncommittedRanges(to: target)
-      let released = buffer.released
-      let reusesRoom = buffer.reusesRoom(upTo: target)
-      lock.unlock()
-      let result = write(page, ranges, target, reusesRoom: reusesRoom)
-      lock.lock()
-      isCommitting = false
-      committerCount -= groupCount
-      lastGroupCount = groupCount
-      switch result {
-      case .success: buffer.markCommitted(target, released: released)
-      case .failure(let error): poison(error)
+      defer {
+        isCommitting = false
+        progress.wakeAll()
       }
-      progress.wakeAll()
+      do throws(ReelError) {
+        try commitGroup()
+      } catch .io(let failure) where failure.isOutOfSpace {
+        commitStall = failure
+        progress.wakeAll()
+        guard mayWaitForRoom else { throw .io(failure) }
+        retry.wait(nanoseconds: Self.stallInterval)
+      } catch {
+        poison(error)
+      }
     }
+  }
+
+  /// How long a commit waits before it tries again to write to a full disk.
+  private static let stallInterval: Int64 = 50_000_000
+
+  /// Makes all that has been published durable.
+  ///
+  /// The lock is held, and given up meanwhile.
+  private func commitGroup() throws(ReelError) {
+    if commitStall == nil { gatherCommitters() }
+    let target = buffer.head
+    let groupCount = committerCount
+    let page = buffer.headerPage()
+    let ranges = buffer.uncommittedRanges(to: target)
+    let released = buffer.released
+    let reusesRoom = buffer.reusesRoom(upTo: target)
     lock.unlock()
+    let result = write(page, ranges, target, reusesRoom: reusesRoom)
+    lock.lock()
+    try result.get()
+    buffer.markCommitted(target, released: released)
+    committerCount -= groupCount
+    lastGroupCount = groupCount
+    commitStall = nil
   }
 
   /// Makes everything that has been published durable; for the flusher, whose own control records
   /// no caller commits.
   ///
   /// - Returns: The end of it, as an offset of the buffer.
+  /// - Throws: ``ReelError/io(_:)`` while the disk is full: whoever closes must not wait for room.
   func commitPublished() throws(ReelError) -> Int {
     let end = lock.withLock { buffer.head }
-    try commit(end)
+    try commit(end, mayWaitForRoom: false)
     return end
   }
 
@@ -270,16 +311,21 @@ final class AppendLog: @unchecked Sendable {
     }
   }
 
+  /// Writes and syncs a group.
+  ///
+  /// A write that finds no room is tried again with the same bytes. A sync never is, whatever it
+  /// says: the kernel may call pages clean that never reached the disk.
   private func write(
     _ page: [UInt8], _ ranges: [Range<Int>], _ target: Int, reusesRoom: Bool
   ) -> Result<Void, ReelError> {
+    let sync = SyncTask(files: [buffer.file], watermark: 0)
     do throws(ReelError) {
       try buffer.file.write(page.rawSpan, at: 0)
       // Else the frames may reach the disk and the page not, which then leads to where they are.
-      if reusesRoom { try buffer.file.sync() }
+      if reusesRoom { try sync.run() }
       for range in ranges { try buffer.write(range) }
       try buffer.writePublished(target)
-      try buffer.file.sync()
+      try sync.run()
       return .success(())
     } catch {
       return .failure(error)
@@ -362,6 +408,7 @@ final class AppendLog: @unchecked Sendable {
   private func wakeEverybody() {
     room.wakeAll()
     progress.wakeAll()
+    retry.wakeAll()
     wakeFlusher()
   }
 

@@ -11,19 +11,18 @@ enum LZ4 {
     let start = output.count
     let bound = max(source.byteCount - 1, 0)
     guard source.byteCount > 0, bound <= Int(Int32.max) else { return false }
-    var written = 0
-    output.append(contentsOf: repeatElement(0, count: bound))
-    // Safe: liblz4 writes at most `bound` bytes, which were just appended.
-    unsafe output.withUnsafeMutableBytes { destination in
-      unsafe source.withUnsafeBytes { source in
-        written = Int(
-          unsafe LZ4_compress_fast_extState(
-            state.memory, source.baseAddress, destination.baseAddress.map { unsafe $0 + start },
-            Int32(source.count), Int32(bound), 1))
+    output.append(addingCapacity: bound) { destination in
+      // Safe: liblz4 writes at most `bound` bytes, for which there is room, and says how many.
+      unsafe destination.withUnsafeMutableBufferPointer { destination, count in
+        unsafe source.withUnsafeBytes { source in
+          count = Int(
+            unsafe LZ4_compress_fast_extState(
+              state.memory, source.baseAddress, destination.baseAddress, Int32(source.count),
+              Int32(bound), 1))
+        }
       }
     }
-    output.removeLast(bound - written)
-    return written > 0
+    return output.count > start
   }
 
   /// Decompresses `source` into exactly `byteCount` bytes, or its first `byteCount` when

@@ -55,10 +55,14 @@ struct RunStart {
   ///
   /// Declarations may need more room than there is until the flusher makes some.
   func note() throws(ReelError) {
-    _ = try log.append(.runStart(run))
+    // On a full disk an opening fails at once, as a closing does.
+    try log.append(.runStart(run), mayWaitForRoom: false)
     if !configuration.attributes.isEmpty {
-      _ = try log.append(.configuration(appender.control.attributes.declarations))
+      let declarations = appender.control.attributes.declarations
+      try log.append(.configuration(declarations), mayWaitForRoom: false)
     }
-    if !configuration.roles.isEmpty { _ = try log.append(.roles(appender.control.roles)) }
+    if !configuration.roles.isEmpty {
+      try log.append(.roles(appender.control.roles), mayWaitForRoom: false)
+    }
   }
 }

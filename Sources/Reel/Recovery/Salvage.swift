@@ -115,7 +115,8 @@ struct Salvage {
   /// seem to lack what came then.
   private mutating func noteRun() throws(ReelError) {
     clock.set(wall: SystemClock().wall())
-    let first = max(expected, end)
+    // Only a forged file has numbers so great that there are none behind them.
+    let first = max(expected, min(end, Limits.sequenceNumber - 2))
     let run = Run(firstSequence: first, clock: clock)
     try appender.lose(to: first)
     let ending = ControlRecord.runEnd(wall: run.startWall, monotonic: run.startMonotonic)

@@ -59,7 +59,7 @@ extension Recorder {
         what: "the number of cuts through segments that are still there", found: open + 1,
         limit: ControlState.maximumCutCount)
     }
-    _ = try log.append(.cut(cut))
+    try log.append(.cut(cut), mayWaitForRoom: true)
     log.unlink(coveredBy: cut)
     return planned.eventCount
   }

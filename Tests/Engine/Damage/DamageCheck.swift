@@ -44,7 +44,10 @@ struct DamageCheck {
       let ours = recipe.image[buffer]
     else { return "" }
     let ring = BufferHeader.byteCount
-    return bytes.dropFirst(ring) == ours.dropFirst(ring) ? "" : " [buffer]"
+    let isRingSame =
+      bytes.count == ours.count
+      && (bytes.count <= ring || bytes.isSame(as: ours, in: ring..<bytes.count))
+    return isRingSame ? "" : " [buffer]"
   }
 
   /// Whether an event is as it was recorded, but for attributes whose declarations are lost, which
@@ -67,7 +70,7 @@ struct DamageCheck {
     } catch {
       fail("reading: cannot be opened: \(error.kind)", error.description)
     }
-    if folder.image != harmed { fail("reading has changed a file") }
+    if !folder.image.isSame(as: harmed) { fail("reading has changed a file") }
     checkWriting()
     if folder.openFiles.value != 0 { fail("reading leaves files open") }
     return failures
@@ -305,7 +308,7 @@ struct DamageCheck {
         fail("writing removes a segment", name)
         continue
       }
-      if now.count < bytes.count || !now.starts(with: bytes) {
+      if now.count < bytes.count || !now.isSame(as: bytes, in: 0..<bytes.count) {
         // Only what no append had acknowledged may go: the original has none of it in a block.
         let isLost = recipe.blocks.contains { block in
           block.file == name

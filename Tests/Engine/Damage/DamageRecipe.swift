@@ -169,6 +169,6 @@ struct DamageRecipe {
     guard let a, let b, range.upperBound <= a.count, range.upperBound <= b.count else {
       return false
     }
-    return a[range] == b[range]
+    return a.isSame(as: b, in: range)
   }
 }

@@ -122,7 +122,7 @@ import Testing
   }
 
   @Test func stepsByCallsLeadWhereTheCallsSay() throws {
-    for seed in seeds(4) {
+    for seed in seeds(Sweep.isFull ? 4 : 2) {
       let (recorder, store) = try record(lives(seed, 600), in: MemoryFolder())
       let recording = try recorder.recording
       let model = NavigatorModel(store.events(Query()), roles: try recording.roles)

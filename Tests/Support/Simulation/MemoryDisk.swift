@@ -126,7 +126,7 @@ final class MemoryDisk: @unchecked Sendable {
       }
       let file = image.files[node] ?? []
       let start = min(range.lowerBound, file.count)
-      return Array(file[start..<min(range.upperBound, file.count)])
+      return file.bytes(start..<min(range.upperBound, file.count))
     }
   }
 
