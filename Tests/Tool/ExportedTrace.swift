@@ -1,0 +1,31 @@
+import Testing
+
+@testable import Reel
+
+/// A recording in a folder of its own, to be exported.
+struct ExportedTrace {
+  let folder: TemporaryFolder
+  let path: String
+
+  init() throws {
+    folder = try TemporaryFolder()
+    path = folder.path("trace")
+  }
+
+  /// Records the cut of the real recording.
+  func recordCut() throws {
+    let lines = try Sample.lines(Sample.cutPath).joined(separator: [UInt8(ascii: "\n")])
+    let run = try ToolRun(["record", path], input: String(decoding: Array(lines), as: UTF8.self))
+    #expect(run.status == 0)
+  }
+
+  /// Records events that may have any of the attributes of random ones.
+  func record(_ events: [Event]) throws {
+    var configuration = RecorderConfiguration()
+    configuration.attributes = RandomEvents.declarations
+    configuration.segmentByteCount = 64 << 10
+    let recorder = try Recorder(path: path, configuration: configuration)
+    for event in events { try recorder.append(event) }
+    try recorder.close()
+  }
+}
