@@ -6,29 +6,17 @@ import Testing
 
 /// `reel export` to rows: JSON Lines, CSV, folded stacks; and where it writes to.
 @Suite struct ExportTests {
-  let folder: TemporaryFolder
-  let trace: String
+  private let exported: ExportedTrace
+  private var folder: TemporaryFolder { exported.folder }
+  private var trace: String { exported.path }
 
-  init() throws {
-    folder = try TemporaryFolder()
-    trace = folder.path("trace")
-  }
-
-  /// Records the cut of the real recording.
-  private func recordCut() throws {
-    try RecordedCut.write(to: trace)
-  }
+  init() throws { exported = try ExportedTrace() }
 
   /// Records random events of everything that there may be.
   private func recordRandom(_ seed: UInt64, _ count: Int, narrowTime: Bool = true) throws {
-    var configuration = RecorderConfiguration()
-    configuration.attributes = RandomEvents.declarations
-    configuration.segmentByteCount = 64 << 10
-    let recorder = try Recorder(path: trace, configuration: configuration)
     var events = RandomEvents(seed: seed)
     events.narrowTime = narrowTime
-    for event in events.events(count) { try recorder.append(event) }
-    try recorder.close()
+    try exported.record(events.events(count))
   }
 
   private static let attributeOptions = RandomEvents.declarations.flatMap {
@@ -139,7 +127,7 @@ import Testing
 
   @Test(.enabled(if: findProgram("python3") != nil, "needs python3"))
   func pythonReadsTheSameCSV() throws {
-    try recordCut()
+    try exported.recordCut()
     let out = try ToolRun("export", trace, "--format", "csv", "-o", folder.path("cut.csv"))
     #expect(out.status == 0 && out.output == "")
     let script = """
@@ -155,7 +143,7 @@ import Testing
   // MARK: Folded stacks
 
   @Test(arguments: [false, true]) func foldedStacksAreThoseOfTheCallTree(counts: Bool) throws {
-    try recordCut()
+    try exported.recordCut()
     let out = try ToolRun(
       ["export", trace, "--format", "folded"] + (counts ? ["--count"] : []))
     #expect(out.status == 0)

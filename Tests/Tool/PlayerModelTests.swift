@@ -37,6 +37,24 @@ import Testing
     try PlayerModel(recording, clock: clock)
   }
 
+  @Test func whatWasRemovedIsMarkedAtTheBeginning() throws {
+    #expect(try model().lacks.isEmpty)
+    let folder = MemoryFolder()
+    var configuration = RecorderConfiguration.tiny
+    configuration.maximumEventCount = 150
+    let recorder = try Recorder(folder: folder, configuration: configuration)
+    for number in 0..<400 {
+      try recorder.append(
+        Event(timestamp: Timestamp(nanoseconds: Int64(number)), kind: "k", process: "p"))
+    }
+    try recorder.close()
+    let whole = try Recording(folder: folder)
+    let removed = try PlayerModel(whole, clock: 0)
+    let range = try #require(removed.density?.range)
+    #expect(removed.lacks.map(\.range) == [range.lowerBound...range.lowerBound])
+    #expect(removed.lacks[0].text.hasSuffix("events removed before"))
+  }
+
   /// The number of the event at the place.
   private func place(_ model: PlayerModel) -> Int? {
     model.navigator.current?.timestamp.map {

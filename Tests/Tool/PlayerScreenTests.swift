@@ -92,6 +92,32 @@ import Testing
       } == 140)
   }
 
+  @Test func whatTheRecordingLacksIsMarkedBelowTheTimeAndSaid() throws {
+    var view = PlayerView()
+    var density = Density(range: 0...799, stretchCount: 80)
+    density.counts = [Int](repeating: 1, count: 80)
+    view.density = density
+    view.head = 305
+    view.lacks = [
+      PlayerLack(range: 100...129, text: "5 events dropped"),
+      PlayerLack(range: 700...700, text: "1 record damaged"),
+    ]
+    let rich = PlayerScreen(columnCount: 80, rowCount: 24)
+    let below = Array(rich.rows(view)[3].text)
+    #expect(below.indices.filter { below[$0] == "×" } == [10, 11, 12, 70])
+    #expect(below.firstIndex(of: "▲") == 30 && below.count == 71)
+    let status = rich.rows(view)[22].text
+    #expect(status == " incomplete: 5 events dropped, 1 record damaged")
+    view.head = 115
+    #expect(rich.rows(view)[22].text == " incomplete here: 5 events dropped")
+    let plain = PlayerScreen(columnCount: 160, rowCount: 24, isPlain: true).rows(view)[3].text
+    #expect(plain.filter { $0 == "x" }.count == 5 && Array(plain)[140] == "x")
+    view.message = "found 'x'"
+    #expect(rich.rows(view)[22].text == " found 'x'")
+    view.lacks = []
+    #expect(!rich.rows(view)[3].text.contains("×"))
+  }
+
   @Test func aScreenThatIsTooSmallSaysSo() throws {
     for size in [(79, 24), (80, 23), (10, 3), (1, 1)] {
       let rows = PlayerScreen(columnCount: size.0, rowCount: size.1).rows(PlayerView())

@@ -1,3 +1,4 @@
+import Reel
 import Testing
 
 /// `reel at`, `tree`, `why`, `slice`, `merge` and `pin`, outputs compared whole.
@@ -41,8 +42,24 @@ import Testing
     #expect(run.errors == "reel: 2 processes, 2 open calls\n")
     #expect(try ToolRun("at", trace, "5000", "--process", "r").status == 2)
     #expect(try ToolRun("at", trace, "yesterday").status == 64)
+    #expect(try ToolRun("at", trace, "#99999").status == 64)
     let end = try ToolRun("at", trace, "end", "--process", "q", "--json")
     #expect(end.output.contains(#""stack":[{"id":"e7""#))
+  }
+
+  @Test func aMomentIsNamedAsInThePlayer() throws {
+    let wanted = try ToolRun("at", trace, "5000").output
+    for text in ["+4us", "00:00:00.000005", "1970-01-01T00:00:00.000005Z"] {
+      #expect(try ToolRun("at", trace, text).output == wanted, "\(text)")
+    }
+    let fourth = try #require(try Recording(path: trace).event(id: "e4")?.sequenceNumber)
+    #expect(
+      try ToolRun("at", trace, "#\(fourth.rawValue)").output
+        == ToolRun("at", trace, "4000").output)
+    #expect(try ToolRun("at", trace, "start").output == ToolRun("at", trace, "1000").output)
+    #expect(
+      try ToolRun("at", trace, "4000", "--to", "+5600ns").output
+        == ToolRun("at", trace, "4000", "--to", "9600").output)
   }
 
   @Test func atShowsWhatWasAtWork() throws {

@@ -6,25 +6,11 @@ import Testing
 
 /// `reel export` to formats that nest calls: Chrome's and Perfetto's.
 @Suite struct TraceExportTests {
-  let folder: TemporaryFolder
-  let trace: String
+  private let exported: ExportedTrace
+  private var folder: TemporaryFolder { exported.folder }
+  private var trace: String { exported.path }
 
-  init() throws {
-    folder = try TemporaryFolder()
-    trace = folder.path("trace")
-  }
-
-  private func recordCut() throws {
-    try RecordedCut.write(to: trace)
-  }
-
-  private func record(_ events: [Event]) throws {
-    var configuration = RecorderConfiguration()
-    configuration.attributes = RandomEvents.declarations
-    let recorder = try Recorder(path: trace, configuration: configuration)
-    for event in events { try recorder.append(event) }
-    try recorder.close()
-  }
+  init() throws { exported = try ExportedTrace() }
 
   // MARK: A checker of nesting
 
@@ -100,7 +86,7 @@ import Testing
   // MARK: Chrome
 
   @Test func theCutNestsWithAllItsCallsAndMessages() throws {
-    try recordCut()
+    try exported.recordCut()
     let path = folder.path("cut.json")
     #expect(try ToolRun("export", trace, "--format", "chrome", "-o", path).status == 0)
     let checked = try Self.check(String(contentsOfFile: path, encoding: .utf8))
@@ -128,7 +114,7 @@ import Testing
   }
 
   @Test func aCutInTimeBeginsWithTheCallsThatWereOpen() throws {
-    try recordCut()
+    try exported.recordCut()
     let recording = try Recording(path: trace)
     defer { recording.close() }
     let all = try recording.events(Query(), limit: nil).events
@@ -155,7 +141,7 @@ import Testing
   }
 
   @Test func splitFilesNestEachAndGoOn() throws {
-    try recordCut()
+    try exported.recordCut()
     let path = folder.path("cut.json")
     let run = try ToolRun(
       "export", trace, "--format", "chrome", "-o", path, "--split-size", "300k")
@@ -187,7 +173,7 @@ import Testing
   @Test(arguments: seeds(6)) func randomEventsNest(seed: UInt64) throws {
     var events = RandomEvents(seed: seed)
     events.narrowTime = seed % 2 == 0
-    try record(events.events(3000))
+    try exported.record(events.events(3000))
     let path = folder.path("random.json")
     let run = try ToolRun("export", trace, "--format", "chrome", "-o", path)
     #expect(run.status == 0, "seed \(seed)")
@@ -217,7 +203,7 @@ import Testing
   }
 
   @Test func anExitEndsTheCallsWithinAndAStrayOneIsAnInstant() throws {
-    try record([
+    try exported.record([
       event("function_exit", "before", 0), event("function_entry", "a", 1),
       event("function_entry", "b", 2), event("function_entry", "c", 3),
       event("function_exit", "a", 4), event("function_entry", "d", 5), event("error", "x", 9),
@@ -239,7 +225,7 @@ import Testing
 
   @Test func theOrderOfArrivalCountsWithinAProcess() throws {
     // The exit arrived last and tells the earliest time.
-    try record([
+    try exported.record([
       event("function_entry", "a", 10), event("function_entry", "b", 30),
       event("function_exit", "b", 20), event("function_exit", "a", 40),
     ])
@@ -256,11 +242,11 @@ import Testing
   }
 
   @Test func callsEndWithTheirProcessAndTheirRun() throws {
-    try record([
+    try exported.record([
       event("function_entry", "a", 1), event("process_exit", "", 2),
       event("function_entry", "b", 3),
     ])
-    try record([event("function_entry", "c", 4), event("function_exit", "b", 5)])
+    try exported.record([event("function_entry", "c", 4), event("function_exit", "b", 5)])
     let checked = try chrome()
     #expect(checked.faults == [])
     #expect(checked.phases["B"] == 3 && checked.phases["E"] == 3 && checked.phases["i"] == 2)
@@ -273,7 +259,7 @@ import Testing
       Payload([0xFF, 0]), Payload(Term.me.bytes, encoding: .externalTerm),
       Payload([131, 5], encoding: .externalTerm), Payload([1], encoding: .init(rawValue: 200)),
     ]
-    try record(
+    try exported.record(
       payloads.enumerated().map { number, payload in
         Event(
           timestamp: Timestamp(nanoseconds: Int64(number)), kind: "note", process: "p",
@@ -314,7 +300,7 @@ import Testing
 
   @Test(.enabled(if: hasPerfetto, "needs a Python with the package perfetto"))
   func perfettosClassesReadTheCut() throws {
-    try recordCut()
+    try exported.recordCut()
     let flows = try #require(try chrome().phases["f"])
     #expect(try perfetto() == "12121 events: 3595 begin, 3595 end, 4931 instants, \(flows) flows\n")
   }
@@ -323,7 +309,7 @@ import Testing
   func perfettosClassesReadRandomEvents(seed: UInt64) throws {
     var events = RandomEvents(seed: seed)
     events.narrowTime = seed % 2 == 0
-    try record(events.events(2000))
+    try exported.record(events.events(2000))
     let phases = try chrome().phases
     let instants = (phases["i"] ?? 0) + (phases["X"] ?? 0)
     let calls = phases["B"] ?? 0

@@ -11,9 +11,13 @@ struct AtCommand: ParsableCommand {
         reel at trace/ 2026-11-21T03:22:00.5Z
         reel at trace/ 1795223980700000000 --process '<0.157.0>'
         reel at trace/ end --calling
-        reel at trace/ 1795223980700000000 --to 1795223980710000000
+        reel at trace/ 1795223980700000000 --to +10ms
+        reel at trace/ '#1041'
 
-      The moment is nanoseconds since 1970, ISO 8601, or `end` for the last event. What kinds of \
+      The moment is nanoseconds since 1970, ISO 8601, a time of the first event's day \
+      (03:22:00.5), a distance from the first event (+300ms), a part of the whole (40%), the time \
+      of an event by its sequence number (#1041), or `start` or `end`. The distance of --to is \
+      from that moment. What kinds of \
       events mean (entry and exit of calls, spawn, state, …) is part of the recording: see \
       `reel record --help`, --role. With --to it shows what was at work from one moment to the \
       other instead: functions and nodes of the syntax tree, with their events in that time and \
@@ -25,14 +29,12 @@ struct AtCommand: ParsableCommand {
   var recording: String
 
   @Argument(
-    help: "The moment; events with this timestamp have happened. A negative one goes behind --.",
-    transform: { $0 == "end" ? .max : try Arguments.time($0) })
-  var time: Timestamp
+    help: "The moment; events with this timestamp have happened. A negative one goes behind --.")
+  var time: String
 
   @Option(
-    parsing: .unconditional, help: "Show what was at work up to this moment.",
-    transform: Arguments.time)
-  var to: Timestamp?
+    parsing: .unconditional, help: "Show what was at work up to this moment.")
+  var to: String?
 
   @Option(help: "This process alone.")
   var process: String?
@@ -53,7 +55,10 @@ struct AtCommand: ParsableCommand {
 
   func run() throws {
     let source = try Recording(path: recording)
-    if let to { return try showActivity(source, to) }
+    let time = try Self.moment(time, in: source)
+    if let to {
+      return try showActivity(source, from: time, to: Self.moment(to, in: source, after: time))
+    }
     let moment = try source.moment(at: time, process: process)
     var status = AnswerStatus(explain: explain, isJSON: output.json)
     var out = Output()
@@ -88,7 +93,34 @@ struct AtCommand: ParsableCommand {
 }
 
 extension AtCommand {
-  private func showActivity(_ source: Recording, _ to: Timestamp) throws {
+  /// The moment that `text` names; a distance is from `start`, or else from the first event.
+  private static func moment(
+    _ text: String, in source: Recording, after start: Timestamp? = nil
+  ) throws -> Timestamp {
+    if text == "end" { return .max }
+    if let nanoseconds = try? TimestampText.nanoseconds(text) {
+      return Timestamp(nanoseconds: nanoseconds)
+    }
+    let statistics = try source.statistics()
+    // Without events there is nothing that a place could be counted from.
+    let (first, last) = (statistics.oldest ?? 0, statistics.newest ?? 0)
+    do throws(PlayerTarget.Fault) {
+      switch try PlayerTarget(text, from: start ?? first, in: first...last) {
+      case .start: return first
+      case .end: return .max
+      case .time(let time): return time
+      case .sequenceNumber(let number):
+        if let time = try? source.event(number)?.timestamp { return time }
+        throw PlayerTarget.Fault(text: "there is no event \(text)")
+      }
+    } catch {
+      throw ValidationError(error.text)
+    }
+  }
+
+  private func showActivity(
+    _ source: Recording, from time: Timestamp, to: Timestamp
+  ) throws {
     let activity = try source.activity(from: time, to: to)
     var out = Output()
     for (title, items) in [("function", activity.functions), ("ast_node", activity.astNodes)] {

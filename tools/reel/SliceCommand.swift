@@ -64,7 +64,9 @@ struct MergeCommand: ParsableCommand {
 
       Each event keeps its id and says in the attribute `source` where it came from: the last part \
       of its recording's path, or the name before `=`. Processes of one name in several recordings \
-      count as one unless --prefix-processes names them NAME/PROCESS. Documents are not copied.
+      count as one unless --prefix-processes names them NAME/PROCESS. Documents are copied in all \
+      their versions; those of one name that differ, and with --prefix-processes all, are called \
+      NAME/DOCUMENT.
       """)
 
   @Argument(help: "The folder of the new recording.")

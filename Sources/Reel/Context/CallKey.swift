@@ -9,7 +9,32 @@ public struct CallKey: Hashable, Sendable {
   /// Of the call's id, 0 when there is none.
   private var callID: UInt64 = 0
 
-  private init() {}
+  /// The key of an event with neither.
+  init() {}
+
+  /// Sets the function, given as it lies in a column of functions.
+  mutating func setFunction(_ key: RawSpan) {
+    let parts = FunctionKey.parts(key)
+    let arity = parts.arity.map { UInt32($0) + 1 } ?? 0
+    var name: [UInt8] = []
+    name.reserveCapacity(key.byteCount)
+    for part in [parts.module, parts.name] {
+      if let part { name.append(key.extracting(part)) }
+    }
+    function =
+      name.isEmpty && arity == 0
+      ? 0 : Self.function(name.rawSpan, arity, parts.module.map { UInt64($0.count) })
+  }
+
+  mutating func setCallID(_ id: RawSpan) { callID = textHash(id, seed: Self.seed) | 1 }
+
+  // Module and name lie side by side; the arity is 0 when absent, else one more.
+  private static func function(
+    _ name: RawSpan, _ arityPlusOne: UInt32, _ moduleByteCount: UInt64?
+  ) -> UInt64 {
+    let length = moduleByteCount ?? UInt64(Record.absentLength)
+    return (textHash(name, seed: seed) ^ UInt64(arityPlusOne) << 32 ^ length) | 1
+  }
 
   /// The key of the call that the event enters or leaves, at no copy of it.
   public init(_ view: EventView) {
@@ -20,13 +45,10 @@ public struct CallKey: Hashable, Sendable {
     let end = name?.upperBound ?? module?.upperBound ?? start
     let region = view.page.region
     if start < end || arity != 0 {
-      let hash = textHash(region.bytes(start..<end), seed: Self.seed)
-      let length = module.map { UInt64($0.count) } ?? UInt64(Record.absentLength)
-      function = (hash ^ UInt64(arity) << 32 ^ length) | 1
+      function = Self.function(
+        region.bytes(start..<end), arity, module.map { UInt64($0.count) })
     }
-    if let id = view.range(.callID) {
-      callID = textHash(region.bytes(id), seed: Self.seed) | 1
-    }
+    if let id = view.range(.callID) { setCallID(region.bytes(id)) }
   }
 
   private static let seed: UInt64 = 0x5245_454C

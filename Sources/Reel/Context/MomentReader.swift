@@ -29,47 +29,74 @@ struct MomentReader {
   }
 
   func moment() throws(ReelError) -> Moment {
-    var lives = ProcessLives(roles: snapshot.control.roles)
     var cost = QueryCost()
     let base = try base(&cost)
+    var lives = MomentLives(roles: snapshot.control.roles, process: process)
     if let base { lives.load(base.context) }
     let sources = QuerySources(
-      filter: try BlockFilter(query, schema: schema), snapshot: try snapshot(after: base),
-      cache: cache, isDescending: false, after: nil)
-    var generation = 0
-    try sources.forEachCandidate { candidate, _ throws(ReelError) in
-      generation += 1
-      guard let found = try sources.matches(candidate, after: nil, isPartial: true),
-        !found.rows.isEmpty
-      else { return }
-      var block = found.block
-      if case .stored(let origin) = candidate {
-        guard let whole = try sources.decode(origin, .all) else { return }
-        block = whole
-      }
-      let rows = found.rows.filter { block.sequence(Int($0)) < below }
-      try take(block, rows, generation, into: &lives)
+      filter: try BlockFilter(query, schema: snapshot.control.attributes),
+      snapshot: snapshot(after: base), cache: cache, isDescending: false, after: nil)
+    let blocks = try take(sources, after: base, into: &lives)
+    // Of one process only blocks that have it were looked at: a later run may have begun without.
+    if process != nil, try hasBegun(runAfter: lives.runID, &cost) { lives.forget() }
+    let living = lives.lives.filter { life in
+      life.isLive && (process.map { life.name.elementsEqual($0.utf8) } ?? true)
     }
+    let latched = lives.latched.sorted { $0.key < $1.key }.map(\.value)
+    var events = MomentEvents(
+      lives, blocks: blocks, sources: sources, snapshot: snapshot, cache: cache,
+      withPayloads: withPayloads)
+    try events.make(living.flatMap(\.mentions) + latched)
+    let processes = living.map { ProcessMoment($0, &events) }
     var total = sources.cost
     total.segmentCount = snapshot.segments.count
     total.add(cost)
-    cost = total
-    // Of one process only its own events were looked at: a later run may have begun without it.
-    if process != nil, try hasBegun(runAfter: lives.runID, &cost) { lives.forget() }
-    let found = (processes: try processes(lives), latched: try latched(lives))
-    let damages = snapshot.damages + sources.takeDamages() + met.all
+    let damages =
+      snapshot.damages + sources.takeDamages() + met.all
+      + events.damages.filter { !met.all.contains($0) }
     return Moment(
-      time: time, processes: found.processes, latched: found.latched,
+      time: time, processes: processes, latched: latched.compactMap { _ in events.next() },
       isComplete: isComplete(base) && !lives.isOverfull && damages.isEmpty, damages: damages,
-      cost: cost)
+      cost: total)
   }
 
-  private var schema: AttributeSchema { snapshot.control.attributes }
-
+  /// What is looked for in indexes: the process, unless other processes' events matter to all.
   private var query: Query {
     var query = Query(to: time)
-    query.process = process
+    if snapshot.control.roles.kinds([.latched]).isEmpty { query.process = process }
     return query
+  }
+
+  /// Goes over the events after a context, and returns the blocks by number.
+  private func take(
+    _ sources: QuerySources, after base: Base?, into lives: inout MomentLives
+  ) throws(ReelError) -> [BlockCandidate] {
+    var blocks: [BlockCandidate] = []
+    let first = base.map { snapshot.segments[$0.segment] }
+    try sources.forEachCandidate(
+      isDone: { segment, directory in
+        guard let base, segment === first else { return [] }
+        return Set(directory.blocks.indices.filter { directory.blocks[$0].offset < base.place.end })
+      },
+      { candidate, _ throws(ReelError) in
+        let block: DecodedBlock
+        var sequences: Range<UInt64> = 0..<below
+        switch candidate {
+        case .memory(let memory):
+          block = memory
+          sequences = min(snapshot.firstBufferedSequence, below)..<below
+        case .stored(let origin):
+          guard origin.entry.firstSequence < below,
+            let stored = try sources.decode(origin, MomentLives.columns, isPartial: true)
+          else { return }
+          block = stored
+        }
+        blocks.append(candidate)
+        let test = RowTest(
+          block, to: time.nanoseconds, sequences: sequences, control: sources.snapshot.control)
+        lives.take(block, number: Int32(blocks.count - 1), where: test)
+      })
+    return blocks
   }
 
   // MARK: Where to begin
@@ -129,21 +156,12 @@ struct MomentReader {
     return context.lives.contains { $0.name.elementsEqual(process.utf8) }
   }
 
-  /// The snapshot without what a context stands for, and with what cuts have removed.
-  private func snapshot(after base: Base?) throws(ReelError) -> Snapshot {
+  /// The snapshot without the segments that a context stands for, and with what cuts have removed.
+  private func snapshot(after base: Base?) -> Snapshot {
     var draft = SnapshotDraft(snapshot)
     // What a cut has removed has happened all the same, and contexts count it: it is not shown.
     draft.control.cuts = []
-    guard let base else { return Snapshot(draft) }
-    var cost = QueryCost()
-    let first = snapshot.segments[base.segment]
-    let directory = try first.directory(cache, cost: &cost)
-    let rest = Directory(blocks: directory.blocks.filter { $0.offset >= base.place.end })
-    draft.segments = Array(snapshot.segments[base.segment...])
-    draft.segments[0] = ReadableSegment(
-      name: first.name, summary: first.summary, byteCount: first.byteCount,
-      watermark: first.watermark,
-      form: .scanned(ReadableDirectory(rest), end: first.byteCount), damages: first.damages)
+    if let base { draft.segments = Array(snapshot.segments[base.segment...]) }
     return Snapshot(draft)
   }
 
@@ -177,134 +195,6 @@ struct MomentReader {
       if blocks.contains(where: { $0.eventCount > 0 && isLater($0.stretch) }) { return true }
     }
     return snapshot.buffered.contains { $0.header.eventCount > 0 && isLater($0.header.stretch) }
-  }
-
-  // MARK: Events
-
-  /// Takes rows of a block, in order of arrival.
-  private func take(
-    _ block: DecodedBlock, _ rows: [Int32], _ generation: Int, into lives: inout ProcessLives
-  ) throws(ReelError) {
-    lives.begin(runID: block.header.runID, generation: generation)
-    let kinds = block.text(.kind)
-    let processes = block.text(.process)
-    var hasRole = [Bool](repeating: false, count: (kinds?.count ?? 0) + 1)
-    if let kinds {
-      for code in 1..<hasRole.count {
-        let kind = String(decoding: kinds.text(code: UInt16(code)))
-        hasRole[code] = lives.roles[kind] != .other
-      }
-    }
-    var rendered = try Rendered(
-      block, rows: rows.filter { hasRole[Int(kinds?.code(Int($0)) ?? 0)] }, schema)
-    for row in rows.lazy.map({ Int($0) }) {
-      let kind = kinds?.code(row) ?? 0
-      let process = processes?.code(row) ?? 0
-      let symbol = process == 0 ? RecordSymbols.absent : UInt32(process)
-      if hasRole[Int(kind)] {
-        guard let bytes = try rendered.next(), let record = try? RecordView(bytes.rawSpan) else {
-          if let damage = rendered.page.damage, !met.all.contains(damage) {
-            met.all.append(damage)
-          }
-          continue
-        }
-        lives.take(
-          record, sequence: block.sequence(row), runID: block.header.runID, kind: UInt32(kind),
-          process: symbol, generation: generation, isPayloadElsewhere: block.hasPayload(row))
-      } else if process != 0, let processes {
-        lives.see(processes.text(code: process), process: symbol)
-      }
-    }
-  }
-
-  /// The records of some rows, one after the other.
-  private struct Rendered {
-    let block: DecodedBlock
-    var rows: [Int32]
-    let schema: AttributeSchema
-    var page = RecordPage.empty
-    var taken = 0
-
-    init(_ block: DecodedBlock, rows: [Int32], _ schema: AttributeSchema) throws(ReelError) {
-      self.block = block
-      self.rows = rows
-      self.schema = schema
-    }
-
-    /// The next record; nothing where its payload cannot be read.
-    mutating func next() throws(ReelError) -> [UInt8]? {
-      if taken == page.count {
-        rows.removeFirst(taken)
-        // Most are of calls that have ended by then: the payloads of the others are looked up.
-        page = try RecordRenderer.page(block, rows: rows, schema: schema, withPayloads: false)
-        taken = 0
-      }
-      defer { taken += 1 }
-      return page.view(taken)?.record()
-    }
-  }
-
-  // MARK: The answer
-
-  private func processes(_ lives: ProcessLives) throws(ReelError) -> [ProcessMoment] {
-    var found: [ProcessMoment] = []
-    for life in lives.lives where life.isLive {
-      let name = String(decoding: life.name, as: UTF8.self)
-      guard process == nil || name == process else { continue }
-      var stack: [Event] = []
-      var start = 0
-      for call in life.calls {
-        let event = try event(
-          life.records.rawSpan.extracting(start..<call.end), call.sequence, call.lacksPayload,
-          lives.runID)
-        if let event { stack.append(event) }
-        start = call.end
-      }
-      found.append(
-        ProcessMoment(
-          name: name, spawn: try event(life.spawn, lives.runID),
-          registration: try event(life.registration, lives.runID),
-          state: try event(life.state, lives.runID), stack: stack,
-          unlistedCallCount: life.unlistedCallCount))
-    }
-    return found
-  }
-
-  private func latched(_ lives: ProcessLives) throws(ReelError) -> [Event] {
-    var events: [Event] = []
-    for (_, item) in lives.latched.sorted(by: { $0.key < $1.key }) {
-      if let event = try event(item, lives.runID) { events.append(event) }
-    }
-    return events
-  }
-
-  private func event(
-    _ item: ProcessLives.Item?, _ runID: UInt64
-  ) throws(ReelError) -> Event? {
-    guard let item else { return nil }
-    return try event(item.record.rawSpan, item.sequence, item.lacksPayload, runID)
-  }
-
-  /// The event of a record, with its payload if that can still be had; nothing for one that a cut
-  /// has removed.
-  private func event(
-    _ bytes: RawSpan, _ sequence: UInt64, _ lacksPayload: Bool, _ runID: UInt64
-  ) throws(ReelError) -> Event? {
-    guard let record = try? RecordView(bytes) else { return nil }
-    let isRemoved = snapshot.control.cuts.contains {
-      $0.covers(timestamp: record.timestamp, sequence: sequence)
-    }
-    if isRemoved { return nil }
-    var event = Event(record, sequence: sequence, runID: runID, schema: schema)
-    if lacksPayload, withPayloads, sequence > 0 {
-      do throws(ReelError) {
-        event.payload = try IDLookup(snapshot: snapshot, cache: cache).find(sequence)?.payload
-      } catch {
-        guard case .corrupted(let damage) = error else { throw error }
-        met.all.append(damage)
-      }
-    }
-    return event
   }
 }
 

@@ -4,6 +4,8 @@ public struct Density: Hashable, Sendable {
   public let range: ClosedRange<Timestamp>
   /// The numbers of events, from the earliest stretch to the latest.
   public internal(set) var counts: [Int]
+  /// What is not counted, and why.
+  public internal(set) var completeness = Completeness()
 
   init(range: ClosedRange<Timestamp>, stretchCount: Int) {
     self.range = range
@@ -50,6 +52,7 @@ extension Recording {
   ) throws(ReelError) -> Density? {
     precondition(stretchCount >= 1, "a density has at least one stretch")
     let snapshot = try snapshot()
+    let completeness = EventCursor.completeness(query, snapshot)
     var query = query
     query.after = nil
     query.order = .ascending
@@ -60,6 +63,10 @@ extension Recording {
     var density = Density(range: query.from...query.to, stretchCount: stretchCount)
     let counting = try Counting(query, snapshot: snapshot, cache: cache)
     try counting.spread(over: &density)
+    density.completeness = completeness
+    for damage in counting.sources.takeDamages() where !completeness.damages.contains(damage) {
+      density.completeness.damages.append(damage)
+    }
     return density
   }
 

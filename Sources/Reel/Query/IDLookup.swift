@@ -137,6 +137,46 @@ struct IDLookup {
       guard let row = eventRow(sequence, in: block) else { return nil }
       return try view(RecordRenderer.page(block, rows: [Int32(row)], schema: schema), 0)
     }
+    guard let segment = segment(of: sequence) else { return nil }
+    var cost = QueryCost()
+    do throws(ReelError) {
+      let directory = try segment.directory(cache, cost: &cost)
+      guard let entry = directory.entry(of: sequence) else {
+        let damage = directory.damages.first { $0.sequenceNumbers?.contains(sequence) ?? false }
+        if let damage { throw ReelError.corrupted(damage) }
+        return nil
+      }
+      let kept = try cache.block(entry, of: segment, wanted: Self.placed, cost: &cost)
+      guard let row = eventRow(sequence, in: kept.block) else { return nil }
+      return try view(entry, row, kept, of: segment)
+    } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
+      return nil
+    }
+  }
+
+  /// The block of a sequence number with `wanted` columns, which is not kept in memory for it.
+  func block(
+    of sequence: UInt64, _ wanted: ColumnSet
+  ) throws(ReelError) -> DecodedBlock? {
+    for block in snapshot.buffered
+    where (block.header.firstSequence...block.header.lastSequence).contains(sequence) {
+      return block
+    }
+    guard let segment = segment(of: sequence) else { return nil }
+    var cost = QueryCost()
+    do {
+      let directory = try segment.directory(cache, cost: &cost)
+      guard let entry = directory.entry(of: sequence) else { return nil }
+      return try cache.block(
+        entry, of: segment, wanted: wanted, isPartial: true, isKept: false, cost: &cost
+      ).block
+    } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
+      return nil
+    }
+  }
+
+  /// The segment that may have a sequence number.
+  private func segment(of sequence: UInt64) -> ReadableSegment? {
     var low = 0
     var high = snapshot.segments.count
     while low < high {
@@ -151,25 +191,7 @@ struct IDLookup {
     while low > 0, case .unreadable = snapshot.segments[low - 1].form { low -= 1 }
     guard low > 0 else { return nil }
     let segment = snapshot.segments[low - 1]
-    guard sequence < segment.summary.nextSequence else { return nil }
-    var cost = QueryCost()
-    do throws(ReelError) {
-      let directory = try segment.directory(cache, cost: &cost)
-      guard
-        let entry = directory.blocks.first(where: {
-          $0.firstSequence <= sequence && sequence <= $0.lastSequence
-        })
-      else {
-        let damage = directory.damages.first { $0.sequenceNumbers?.contains(sequence) ?? false }
-        if let damage { throw ReelError.corrupted(damage) }
-        return nil
-      }
-      let kept = try cache.block(entry, of: segment, wanted: Self.placed, cost: &cost)
-      guard let row = eventRow(sequence, in: kept.block) else { return nil }
-      return try view(entry, row, kept, of: segment)
-    } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
-      return nil
-    }
+    return sequence < segment.summary.nextSequence ? segment : nil
   }
 
   /// The row of an event that has not been removed.
@@ -208,6 +230,13 @@ struct IDLookup {
   private func view(_ page: RecordPage, _ place: Int) throws(ReelError) -> EventView {
     if let view = page.view(place) { return view }
     throw page.damage.map(ReelError.corrupted) ?? .closed
+  }
+}
+
+extension ReadableDirectory {
+  /// The block that has a sequence number.
+  fileprivate func entry(of sequence: UInt64) -> DirectoryEntry? {
+    blocks.first { $0.firstSequence <= sequence && sequence <= $0.lastSequence }
   }
 }
 

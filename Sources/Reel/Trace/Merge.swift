@@ -7,7 +7,10 @@ extension Recording {
   /// Each event keeps its id, also one that the store gave, and says in the attribute `source`
   /// under which name its recording was given. With `prefixesProcesses` processes and peers are
   /// called `NAME/PROCESS`: else those of one name in several recordings count as one, with one
-  /// stack. Documents are not taken over.
+  /// stack.
+  ///
+  /// Documents are taken over in all their versions, with their times. One that several recordings
+  /// have, each its own, is called `NAME/DOCUMENT`; with `prefixesProcesses` all of them are.
   ///
   /// - Parameters:
   ///   - sources: The recordings, each with a name of its own.
@@ -65,7 +68,36 @@ extension Recording {
       counts[first] += 1
       heads[first] = try cursors[first].next()
     }
+    try copyDocuments(sources, to: target, writer.recordingID, prefixesProcesses)
     try writer.finish()
     return zip(counts, cursors).map { ($0, $1.completeness) }
+  }
+
+  private static func copyDocuments(
+    _ sources: [(name: String, recording: Recording)], to target: any Folder,
+    _ recordingID: RecordingID, _ prefixesAll: Bool
+  ) throws(ReelError) {
+    var holders: [String: [Int]] = [:]
+    for (index, source) in sources.enumerated() {
+      for document in try source.recording.documents(includingRemoved: true) {
+        holders[document.name, default: []].append(index)
+      }
+    }
+    let store = DocumentStore(folder: target, recording: recordingID)
+    for (name, indexes) in holders.sorted(by: { $0.key < $1.key }) {
+      var taken: [DocumentVersions] = []
+      for index in indexes {
+        let versions = try DocumentVersions(name, of: sources[index].recording)
+        // Recordings that were cut out of one have the same.
+        if !taken.contains(versions) || prefixesAll {
+          taken.append(versions)
+          taken[taken.count - 1].source = sources[index].name
+        }
+      }
+      for versions in taken {
+        let isShared = prefixesAll || taken.count > 1
+        try versions.write(isShared ? "\(versions.source)/\(name)" : name, to: store, recordingID)
+      }
+    }
   }
 }

@@ -99,14 +99,9 @@ extension Recording {
     var count = 0
     let store = DocumentStore(folder: target, recording: recording)
     for document in try documents(includingRemoved: true) {
-      for info in try documentVersions(document.name) where info.damage == nil {
-        let bytes =
-          info.isRemoved ? [] : try self.document(info.name, version: info.version).bytes
-        _ = try store.write(
-          info.name, bytes, isRemoved: info.isRemoved, recording: recording,
-          created: info.created?.nanoseconds ?? 0)
-        count += 1
-      }
+      let versions = try DocumentVersions(document.name, of: self)
+      try versions.write(document.name, to: store, recording)
+      count += versions.count
     }
     return count
   }

@@ -64,6 +64,55 @@ import Testing
     #expect(processes.allSatisfy { $0.stack.count == 1 })
   }
 
+  /// The names of a recording's documents, with the bytes of their versions; nothing for a removal.
+  private func documents(_ recording: Recording) throws -> [String: [[UInt8]?]] {
+    var found: [String: [[UInt8]?]] = [:]
+    for document in try recording.documents(includingRemoved: true) {
+      found[document.name] = try recording.documentVersions(document.name).map {
+        $0.isRemoved ? nil : try recording.document($0.name, version: $0.version).bytes
+      }
+    }
+    return found
+  }
+
+  @Test func documentsAreTakenOverAndNamedForTheirSourceWhereTheyDiffer() throws {
+    let folder = MemoryFolder()
+    let recorder = try Recorder(folder: folder, configuration: .tiny)
+    try recorder.setDocument("same", [1])
+    try recorder.setDocument("same", [2])
+    let whole = try recorder.recording
+    var sources: [(name: String, recording: Recording)] = []
+    for name in ["a", "b"] {
+      let part = MemoryFolder()
+      _ = try whole.slice(Query(), to: part)
+      let recorder = try Recorder(folder: part, configuration: .tiny)
+      try recorder.setDocument("plan", Array("plan of \(name)".utf8))
+      if name == "b" {
+        try recorder.setDocument("note", [7])
+        try recorder.removeDocument("note")
+      }
+      try recorder.close()
+      sources.append((name, try Recording(folder: part)))
+    }
+    try recorder.close()
+    let target = MemoryFolder()
+    _ = try Recording.merge(sources, to: target, false)
+    let merged = try Recording(folder: target)
+    #expect(
+      try documents(merged) == [
+        "same": [[1], [2]], "note": [[7], nil], "a/plan": [Array("plan of a".utf8)],
+        "b/plan": [Array("plan of b".utf8)],
+      ])
+    let times = try whole.documentVersions("same").map(\.created)
+    #expect(try merged.documentVersions("same").map(\.created) == times)
+    #expect(try merged.verify { _ in }.findingCount == 0)
+    let prefixed = MemoryFolder()
+    _ = try Recording.merge(sources, to: prefixed, true)
+    #expect(
+      try documents(Recording(folder: prefixed)).keys.sorted()
+        == ["a/plan", "a/same", "b/note", "b/plan", "b/same"])
+  }
+
   @Test func recordingsOfOneNameAndContradictoryAttributesAreRefused() throws {
     try withTemporaryDirectory { path in
       var sources: [(name: String, recording: Recording)] = []

@@ -51,6 +51,7 @@ import Testing
       let one = try recording.moment(at: time, process: name)
       let whole = moment.processes.filter { $0.name == name }
       #expect(one.processes == whole, "seed \(seed), \(time), \(name)")
+      #expect(one.latched == moment.latched, "seed \(seed), \(time), \(name)")
     }
   }
 

@@ -82,14 +82,12 @@ struct CallExport {
     }
   }
 
-  // MARK: Formats
-
-  private mutating func chrome(
-    _ sink: ChromeExport, _ start: Start, _ output: consuming ExportOutput
+  /// Takes all events, and calls `write` after each.
+  /// - Returns: How many there are.
+  private mutating func takeAll<Sink: CallSink>(
+    _ trace: inout CallTrace<Sink>, _ output: inout ExportOutput,
+    write: (inout CallTrace<Sink>, inout ExportOutput) throws -> Void
   ) throws -> Int {
-    var sink = sink
-    sink.begin()
-    var trace = try trace(sink, linksMessages: true, start)
     let cursor = try source.cursor(query)
     var total = 0
     while let batch = try cursor.nextBatch() {
@@ -101,9 +99,22 @@ struct CallExport {
     }
     while trace.takeHeldBack() { try write(&trace, &output) }
     trace.finish()
+    finish(trace, cursor)
+    return total
+  }
+
+  // MARK: Formats
+
+  private mutating func chrome(
+    _ sink: ChromeExport, _ start: Start, _ output: consuming ExportOutput
+  ) throws -> Int {
+    var sink = sink
+    sink.begin()
+    var trace = try trace(sink, linksMessages: true, start)
+    let splitSize = splitSize
+    let total = try takeAll(&trace, &output) { try Self.write(&$0, &$1, splitSize) }
     trace.sink.end()
     output.finish(&trace.sink.output)
-    finish(trace, cursor)
     if output.files.count > 1 {
       Console.note("\(output.files.count) files: \(output.files.joined(separator: ", "))")
     }
@@ -111,8 +122,8 @@ struct CallExport {
   }
 
   /// Writes out what there is, and begins another file where this one has its size.
-  private func write(
-    _ trace: inout CallTrace<ChromeExport>, _ output: inout ExportOutput
+  private static func write(
+    _ trace: inout CallTrace<ChromeExport>, _ output: inout ExportOutput, _ splitSize: Int?
   ) throws {
     output.writeIfFull(&trace.sink.output)
     guard let splitSize, output.byteCount + trace.sink.output.count >= splitSize else { return }
@@ -131,18 +142,8 @@ struct CallExport {
     var sink = sink
     sink.begin()
     var trace = try trace(sink, linksMessages: true, start)
-    let cursor = try source.cursor(query)
-    var total = 0
-    while let batch = try cursor.nextBatch() {
-      for view in batch {
-        trace.take(view)
-        output.writeIfFull(&trace.sink.writer.bytes)
-      }
-      total += batch.count
-    }
-    trace.finish()
+    let total = try takeAll(&trace, &output) { $1.writeIfFull(&$0.sink.writer.bytes) }
     output.finish(&trace.sink.writer.bytes)
-    finish(trace, cursor)
     if sink.shift != 0 {
       Console.note("times before 1970 do not fit this format: they count from the first event")
     }
@@ -153,17 +154,10 @@ struct CallExport {
     _ sink: FoldedExport, _ start: Start, _ output: consuming ExportOutput
   ) throws -> Int {
     var trace = try trace(sink, linksMessages: false, start)
-    let cursor = try source.cursor(query)
-    var total = 0
-    while let batch = try cursor.nextBatch() {
-      for view in batch { trace.take(view) }
-      total += batch.count
-    }
-    trace.finish()
+    let total = try takeAll(&trace, &output) { _, _ in }
     var lines: [UInt8] = []
     trace.sink.append(linesTo: &lines) { output.writeIfFull(&$0) }
     output.finish(&lines)
-    finish(trace, cursor)
     if trace.unwoundCount > 0 {
       Console.note(
         "\(Wording.count(trace.unwoundCount, "call")) without an exit of their own are not counted")

@@ -6,6 +6,8 @@ import Reel
 /// thread, whose track has its calls as slices and the rest as instants; messages are flows. Times
 /// are those of the recording in nanoseconds, or count from the first event where that is before
 /// 1970. The numbers of fields are those of `perfetto/trace/trace_packet.proto` and its neighbours.
+/// The few that are needed are written straight into the output: messages generated for
+/// swift-protobuf would be a dependency and thousands of lines more, and a copy of every event.
 struct PerfettoExport: CallSink {
   private(set) var shift: Int64 = 0
   var writer = ProtobufWriter()

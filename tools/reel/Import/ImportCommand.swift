@@ -61,19 +61,7 @@ struct ImportCommand: ParsableCommand {
     transform: Arguments.time)
   var start: Timestamp?
 
-  @Option(
-    help: """
-      What a recorded event survives: the death of this process (process) or a loss of power \
-      (disk).
-      """)
-  var durability: Durability = .process
-
-  @Option(
-    help: ArgumentHelp(
-      "Declare an attribute that queries may ask for: text, integer, double, boolean or bytes.",
-      valueName: "name[:type]"),
-    transform: Arguments.attribute)
-  var attribute: [AttributeDeclaration] = []
+  @OptionGroup var options: IntakeOptions
 
   @Option(
     help: ArgumentHelp(
@@ -81,28 +69,14 @@ struct ImportCommand: ParsableCommand {
     transform: Arguments.byteCount)
   var maxPayload: Int?
 
-  @Flag(help: "Stop at the first record or line that cannot be taken, with exit status 1.")
-  var strict = false
-
-  @Flag(help: "Show no progress, also on a terminal.")
-  var noProgress = false
-
-  @Flag(help: "Print at the end one object that says what was recorded.")
-  var json = false
-
   func run() throws {
     // All are looked at before the recording is touched.
     let inputs = try files.map { try ImportFile(path: $0, format: format) }
     if start != nil, inputs.contains(where: { $0.format == .jsonl }) {
       throw ValidationError("--start goes with the format beam; lines have their own timestamps")
     }
-    guard let stopSignal = StopSignal() else {
-      Console.error("pipe failed: \(systemMessage(errno)); close some files and try again")
-      throw ExitCode.failure
-    }
     var configuration = RecorderConfiguration()
-    configuration.durability = durability
-    configuration.attributes = attribute
+    options.apply(to: &configuration)
     if let maxPayload {
       configuration.maximumPayloadByteCount = maxPayload
       // An event takes at most half of the buffer.
@@ -111,23 +85,13 @@ struct ImportCommand: ParsableCommand {
     }
     let receiver = BeamEventReader.receiverAttribute
     if inputs.contains(where: { $0.format == .beam }),
-      !attribute.contains(where: { $0.name == receiver.name })
+      !options.attribute.contains(where: { $0.name == receiver.name })
     {
       configuration.attributes.append(receiver)
     }
-    let recorder = try Recorder(path: recording, configuration: configuration)
-    RecordCommand.report(recorder.recovery)
     let counters = RecordCounters()
-    let watcher = RecordWatcher(
-      recorder: recorder, counters: counters, stopSignal: stopSignal,
-      showsProgress: !noProgress && Console.isTerminal)
-    let outcome = try SideThread.run({ watcher.run(on: $0) }) {
-      let outcome = Result { try take(inputs, recorder, counters, stopSignal) }
-      // Still watched, because closing has to wait while the disk is full.
-      let closing = Result { try recorder.close() }
-      let taken = try outcome.get()
-      try closing.get()
-      return taken
+    let outcome = try options.record(to: recording, configuration, counters) {
+      try take(inputs, $0, counters, $1)
     }
     try finish(counters, outcome)
   }
@@ -137,10 +101,10 @@ struct ImportCommand: ParsableCommand {
     _ stopSignal: StopSignal
   ) throws -> BeamIntake.Outcome {
     var records = BeamIntake(
-      recorder: recorder, counters: counters, isStrict: strict, start: start)
+      recorder: recorder, counters: counters, isStrict: options.strict, start: start)
     var lines = LineIntake(
       recorder: recorder, reader: EventReader(attributes: try recorder.recording.attributes),
-      counters: counters, options: LineIntake.Options(isStrict: strict))
+      counters: counters, options: LineIntake.Options(isStrict: options.strict))
     for input in inputs where !stopSignal.isRequested {
       switch input.format {
       case .beam:
@@ -155,9 +119,6 @@ struct ImportCommand: ParsableCommand {
   }
 
   private func finish(_ counters: RecordCounters, _ outcome: BeamIntake.Outcome) throws {
-    let events = counters.events.load(ordering: .relaxed)
-    let skipped = counters.skipped.load(ordering: .relaxed)
-    let dropped = counters.dropped.load(ordering: .relaxed)
     if outcome.lostCount > 0 {
       Console.note(
         "\(Wording.count(outcome.lostCount, "message")) were lost while tracing, as the file says")
@@ -172,25 +133,14 @@ struct ImportCommand: ParsableCommand {
         "the timestamps are of a monotonic clock, which does not count from 1970; --start gives it"
           + " a beginning")
     }
-    if skipped > 0 {
-      Console.note(
-        "\(Wording.grouped(skipped)) skipped, \(Wording.count(events, "event")) recorded")
-    } else if Console.isTerminal {
-      Console.note("\(Wording.count(events, "event")) recorded")
+    let skipped = counters.skipped.load(ordering: .relaxed)
+    try options.finish(counters, skipped: Wording.grouped(skipped)) {
+      $0.member("events", counters.events.load(ordering: .relaxed))
+      $0.member("skipped", skipped)
+      $0.member("dropped_events", counters.dropped.load(ordering: .relaxed))
+      $0.member("lost_messages", outcome.lostCount)
+      $0.member("records_without_timestamp", outcome.untimedCount)
     }
-    if dropped > 0 { Console.note("\(Wording.count(dropped, "event")) dropped") }
-    if json {
-      var out = Output()
-      out.json {
-        $0.member("events", events)
-        $0.member("skipped", skipped)
-        $0.member("dropped_events", dropped)
-        $0.member("lost_messages", outcome.lostCount)
-        $0.member("records_without_timestamp", outcome.untimedCount)
-      }
-      out.flush()
-    }
-    if skipped > 0 || dropped > 0 { throw ExitCode(ExitStatus.loss.rawValue) }
   }
 }
 

@@ -32,6 +32,8 @@ final class PlayerModel {
   var searching: Searching?
   private(set) var filterText: String
   private(set) var density: Density?
+  /// Times of which the recording does not have everything.
+  private(set) var lacks: [PlayerLack] = []
   private let stretchCount: Int
   /// The event after the current one, while playing.
   private var upcoming: Event?
@@ -80,6 +82,11 @@ final class PlayerModel {
   private func count(at clock: Int64) throws {
     let start = monotonicNanoseconds()
     density = try recording.density(navigator.filter, stretchCount: stretchCount)
+    if let density {
+      lacks = PlayerLack.all(
+        density.completeness, gaps: try recording.statistics().gaps, in: density.range,
+        of: recording)
+    }
     // Counting may take a fiftieth of the time.
     nextCount = clock &+ max(1_000_000_000, (monotonicNanoseconds() - start) * 50)
   }

@@ -22,14 +22,14 @@ struct PlayerScreen {
   /// The signs beyond ASCII, or what stands for them.
   private struct Marks {
     let bars: [String]
-    let head, line, playing, paused, current, cut: String
+    let head, line, playing, paused, current, cut, lack: String
 
     static let rich = Marks(
       bars: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"], head: "▲", line: "─", playing: "▶",
-      paused: "‖", current: "▸", cut: "…")
+      paused: "‖", current: "▸", cut: "…", lack: "×")
     static let plain = Marks(
       bars: [" ", ".", ":", "-", "=", "+", "*", "%", "#"], head: "^", line: "-", playing: ">",
-      paused: "|", current: ">", cut: "~")
+      paused: "|", current: ">", cut: "~", lack: "x")
   }
 
   /// A screen of so many characters; a plain one shows ASCII alone.
@@ -133,7 +133,8 @@ struct PlayerScreen {
     return ScreenRow(text: " " + parts.joined(separator: "   "), style: .bold)
   }
 
-  /// How many events there are over the time, and a mark below the play head.
+  /// How many events there are over the time, and marks below: of the play head, and of what the
+  /// recording lacks.
   private func timeline(_ view: PlayerView) -> [ScreenRow] {
     guard let density = view.density else { return [ScreenRow(text: ""), ScreenRow(text: "")] }
     let counts = Self.spread(density.counts, over: columnCount)
@@ -144,12 +145,29 @@ struct PlayerScreen {
       let level = most == 0 ? 0 : count == 0 ? 0 : 1 + count * (marks.bars.count - 2) / most
       bars += marks.bars[level]
     }
-    let stretches = max(1, density.counts.count)
-    let place = density.stretch(of: view.head) * columnCount / stretches
-    return [
-      ScreenRow(text: bars),
-      ScreenRow(text: String(repeating: " ", count: min(place, columnCount - 1)) + marks.head),
-    ]
+    func column(_ time: Timestamp) -> Int {
+      let stretches = max(1, density.counts.count)
+      return min(density.stretch(of: time) * columnCount / stretches, columnCount - 1)
+    }
+    var below = [String](repeating: " ", count: columnCount)
+    for lack in view.lacks {
+      for place in column(lack.range.lowerBound)...column(lack.range.upperBound) {
+        below[place] = marks.lack
+      }
+    }
+    below[column(view.head)] = marks.head
+    while below.last == " " { below.removeLast() }
+    return [ScreenRow(text: bars), ScreenRow(text: below.joined())]
+  }
+
+  /// What the recording lacks where the play head is, or else anywhere.
+  private func lacks(_ view: PlayerView) -> String {
+    guard !view.lacks.isEmpty else { return "" }
+    let here = view.lacks.filter { $0.range.contains(view.head) }
+    let texts = (here.isEmpty ? view.lacks : here).prefix(3).map(\.text)
+    let rest = max(0, (here.isEmpty ? view.lacks : here).count - texts.count)
+    return "incomplete\(here.isEmpty ? "" : " here"): \(texts.joined(separator: ", "))"
+      + (rest > 0 ? " and \(rest) more" : "")
   }
 
   /// As many counts as there are columns.
@@ -254,7 +272,9 @@ struct PlayerScreen {
     " space play  + - speed  ←→ step  p f c k same  i o u calls  g / e  ? help  q"
 
   private func status(_ view: PlayerView) -> ScreenRow {
-    guard let prompt = view.prompt else { return ScreenRow(text: " \(view.message)") }
+    guard let prompt = view.prompt else {
+      return ScreenRow(text: " \(view.message.isEmpty ? lacks(view) : view.message)")
+    }
     let label = " " + prompt.label
     let room = max(8, columnCount - CellText.width(label) - 1)
     return ScreenRow(
@@ -283,7 +303,8 @@ struct PlayerScreen {
          e                filter, in the words of the options: kind=error process=<0.1.0>
          q                quit
 
-         The line below the time shows how many events there are over the recording.
+         The line below the time shows how many events there are over the recording; a × below
+         it, that not all of them are there: some were dropped, removed, or are damaged.
 
        any key goes back
       """

@@ -7,6 +7,7 @@ struct PlayerView {
   var eventCount = 0
   var filterText = ""
   var density: Density?
+  var lacks: [PlayerLack] = []
   var speed = 1.0
   var isPlaying = false
   var head = Timestamp(nanoseconds: 0)
@@ -28,6 +29,7 @@ struct PlayerView {
     eventCount = model.eventCount
     filterText = model.filterText
     density = model.density
+    lacks = model.lacks
     speed = model.speed
     isPlaying = model.isPlaying
     head = model.head
