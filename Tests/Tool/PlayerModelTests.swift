@@ -37,7 +37,7 @@ import Testing
     try PlayerModel(recording, clock: clock)
   }
 
-  @Test func whatWasRemovedIsMarkedAtTheBeginning() throws {
+  @Test func whatIsDamagedHasItsTimeAndWhatWasRemovedIsAtTheBeginning() throws {
     #expect(try model().lacks.isEmpty)
     let folder = MemoryFolder()
     var configuration = RecorderConfiguration.tiny
@@ -53,6 +53,27 @@ import Testing
     let range = try #require(removed.density?.range)
     #expect(removed.lacks.map(\.range) == [range.lowerBound...range.lowerBound])
     #expect(removed.lacks[0].text.hasSuffix("events removed before"))
+    var image = folder.image
+    let names = image.keys.filter { $0.hasSuffix(FileName.segmentSuffix) }.sorted()
+    let name = names[names.count / 2]
+    let segment = try SegmentInspection(file: try folder.open(name, .read))
+    let block = try #require(
+      segment.parts.first {
+        if case .block = $0.content { return true }
+        return false
+      })
+    image[name]?[block.offset + block.byteCount - 1] ^= 1
+    let damaged = try Recording(folder: MemoryFolder(image))
+    let lacks = try PlayerModel(damaged, clock: 0).lacks
+    let left = Set(try damaged.events(limit: nil).events.compactMap(\.timestamp))
+    let lost = try whole.events(limit: nil).events.compactMap(\.timestamp).filter {
+      !left.contains($0)
+    }
+    #expect(!lost.isEmpty)
+    let place = try #require(lacks.first { $0.text.hasSuffix("damaged") }?.range)
+    #expect(lost.allSatisfy { place.contains($0) })
+    let last = try #require(lost.last).nanoseconds
+    #expect(!place.contains(Timestamp(nanoseconds: last + 8)))
   }
 
   /// The number of the event at the place.
