@@ -145,20 +145,6 @@ final class FingerprintIndex: Sendable {
     return key..<(key + Int(span.byte(at: Self.headerByteCount + bucket)))
   }
 
-  /// Asks the processor to bring near what tells where the keys of the bucket of `hash` lie.
-  @inline(__always)
-  func prefetchBucket(_ hash: UInt64) {
-    let bucket = Self.bucket(hash, bucketCount)
-    starts.prefetch(at: bucket / Self.bucketsPerStart)
-    raw.prefetch(at: Self.headerByteCount + bucket)
-  }
-
-  /// Asks the processor to bring near the fingerprints of the bucket of `hash`.
-  @inline(__always)
-  func prefetchKeys(_ hash: UInt64) {
-    raw.prefetch(at: fingerprintsStart + 2 * keys(hash).lowerBound)
-  }
-
   /// The ordinals of the blocks that may have the key with `hash`, ascending, each once; the index
   /// must be whole.
   func blocks(_ hash: UInt64) -> [Int] {

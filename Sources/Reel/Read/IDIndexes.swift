@@ -21,7 +21,8 @@ final class SegmentGroup: Sendable {
 /// The indexes of the ids of a group of segments.
 ///
 /// Most segments do not have an id that is looked for: asking all of a group takes one visit to
-/// the cache, and no lock between one index and the next.
+/// the cache, and no lock between one index and the next, so that the processor waits for the
+/// memory of several at once.
 final class IDIndexes: Sendable {
   private struct Part {
     var segment: Int
@@ -89,9 +90,6 @@ final class IDIndexes: Sendable {
     _ hash: UInt64, cache: ReadCache,
     _ body: (_ segment: Int, _ ordinals: [Int]?) throws(ReelError) -> Bool
   ) throws(ReelError) {
-    // The processor waits for the memory of all of them at once.
-    for part in parts where part.index.isWhole { part.index.prefetchBucket(hash) }
-    for part in parts where part.index.isWhole { part.index.prefetchKeys(hash) }
     var part = parts.count - 1
     for segment in isCovered.indices.reversed() {
       var ordinals: [Int] = []
