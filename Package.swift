@@ -98,6 +98,6 @@ if Context.environment["SIMULATOR"] != nil {
   package.targets.append(
     .executableTarget(
       name: "simulator", dependencies: ["Reel"], path: "Tests/Support",
-      sources: ["Simulation", "ManualClock.swift", "SeededRandom.swift"],
+      sources: ["Simulation", "Bytes.swift", "ManualClock.swift", "SeededRandom.swift"],
       swiftSettings: settings + [.define("SIMULATOR")]))
 }

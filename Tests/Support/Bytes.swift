@@ -48,28 +48,48 @@ extension [UInt8] {
   }
 
   /// Overwrites bytes from `offset` on, growing with zeros as a file does.
-  mutating func put(_ bytes: [UInt8], at offset: Int) {
-    grow(to: offset + bytes.count)
-    // Safe: there are so many bytes behind the offset now.
+  mutating func write(_ bytes: RawSpan, at offset: Int) {
+    let end = offset + bytes.byteCount
+    if count < end { resize(to: end) }
+    guard bytes.byteCount > 0 else { return }
+    // Safe: the range lies within the array, and no span of it can be alive while it changes.
     unsafe withUnsafeMutableBytes { target in
       unsafe bytes.withUnsafeBytes { source in
-        if bytes.count > 0, let base = target.baseAddress, let start = source.baseAddress {
-          unsafe memcpy(base + offset, start, bytes.count)
-        }
+        unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset..<end]).copyMemory(
+          from: source)
       }
     }
   }
 
-  /// Adds zeros up to `byteCount` bytes.
-  mutating func grow(to byteCount: Int) {
-    guard count < byteCount else { return }
-    let more = byteCount - count
-    // Safe: as many bytes as there is room for are written.
-    append(
-      contentsOf: unsafe [UInt8](unsafeUninitializedCapacity: more) { target, count in
-        if let base = target.baseAddress { unsafe memset(base, 0, more) }
-        count = more
-      })
+  /// Cuts off what lies beyond `byteCount`, or adds zeros up to there.
+  ///
+  /// In one step: appending zeros one by one took most of the time of the whole simulation.
+  mutating func resize(to byteCount: Int) {
+    guard byteCount != count else { return }
+    let kept = Swift.min(count, byteCount)
+    // Safe: `kept` bytes are there on both sides, and the rest is filled up to the capacity.
+    self = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { target, filled in
+      if let start = target.baseAddress {
+        unsafe memset(start + kept, 0, byteCount - kept)
+        unsafe self.withUnsafeBytes { source in
+          if let source = source.baseAddress, kept > 0 { unsafe memcpy(start, source, kept) }
+        }
+      }
+      filled = byteCount
+    }
+  }
+
+  /// Copies a range of other bytes over these; both must have room.
+  mutating func copy(_ source: [UInt8], from range: Range<Int>, to offset: Int) {
+    precondition(range.upperBound <= source.count && offset + range.count <= count)
+    guard !range.isEmpty else { return }
+    // Safe: both ranges lie within their arrays, as just checked, and the arrays are two.
+    unsafe withUnsafeMutableBytes { target in
+      unsafe source.withUnsafeBytes { source in
+        unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: source[range]))
+      }
+    }
   }
 }
 

@@ -180,15 +180,12 @@ private final class MemoryNode: @unchecked Sendable {
         region.copy(bytes.rawSpan, at: offset)
         return
       }
-      content.put(bytes, at: offset)
+      content.write(bytes.rawSpan, at: offset)
     }
   }
 
   func truncate(to byteCount: Int) {
-    lock.withLock {
-      if content.count > byteCount { content.removeLast(content.count - byteCount) }
-      content.grow(to: byteCount)
-    }
+    lock.withLock { content.resize(to: byteCount) }
   }
 
   func map(byteCount: Int) -> Region {

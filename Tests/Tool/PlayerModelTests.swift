@@ -76,6 +76,34 @@ import Testing
     #expect(!place.contains(Timestamp(nanoseconds: last + 8)))
   }
 
+  @Test func damageThatStepsMeetIsMarkedAndTold() throws {
+    let folder = MemoryFolder()
+    var configuration = RecorderConfiguration.tiny
+    configuration.segmentByteCount = 1 << 20
+    let recorder = try Recorder(folder: folder, configuration: configuration)
+    for number in 1...600 { try recorder.append(numbered(number)) }
+    try recorder.close()
+    var image = folder.image
+    let name = try #require(image.keys.first { $0.hasSuffix(FileName.segmentSuffix) })
+    let segment = try SegmentInspection(file: try folder.open(name, .read))
+    let blocks = segment.parts.filter {
+      if case .block = $0.content { return true }
+      return false
+    }
+    let block = try #require(blocks.count > 4 ? blocks[blocks.count / 2] : nil)
+    image[name]?[block.offset + block.byteCount - 1] ^= 1
+    let model = try PlayerModel(Recording(folder: MemoryFolder(image)), clock: 0)
+    #expect(model.lacks.isEmpty)
+    var told: [String] = []
+    for _ in 0..<600 {
+      model.handle(.right, at: 0)
+      if model.message.contains("damaged") { told.append(model.message) }
+    }
+    #expect(told.count == 1)
+    #expect(model.navigator.current?.sequenceNumber == SequenceNumber(rawValue: 601))
+    #expect(model.lacks.map { $0.text.hasSuffix("damaged") } == [true])
+  }
+
   /// The number of the event at the place.
   private func place(_ model: PlayerModel) -> Int? {
     model.navigator.current?.timestamp.map {

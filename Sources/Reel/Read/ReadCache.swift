@@ -116,15 +116,18 @@ final class ReadCache: Sendable {
 
   /// A block with all columns of a few rows; that rows were taken out of it is remembered.
   ///
-  /// `kept` is what is known of it, with all its attributes.
+  /// `kept` is what is known of it; a count may have left but the front of its attributes.
   func rows(
     _ rows: [Int32], of kept: KeptBlock, _ entry: DirectoryEntry, _ segment: ReadableSegment
   ) throws(ReelError) -> DecodedBlock {
+    var taken = kept
+    taken.isTakenFrom = true
+    if kept.block.isPartial {
+      taken.block = try file(segment).block(entry, wanted: kept.block.decoded)
+    }
     do throws(ByteReader.Malformed) {
-      let block = try kept.block.only(rows)
+      let block = try taken.block.only(rows)
       let key = CacheKey(.block, segment: segment.firstSequence, offset: entry.offset)
-      var taken = kept
-      taken.isTakenFrom = true
       keep(.block(taken), key, byteCount: taken.byteCount)
       return block
     } catch {

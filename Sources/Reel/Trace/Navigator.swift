@@ -33,6 +33,9 @@ public final class Navigator {
   public var filter: Query
   /// The event of the place; nothing before the first step.
   public private(set) var current: Event?
+  /// What seeking by time and going or looking along tracks has met that could not be read, each
+  /// once: events behind it are found.
+  public private(set) var damages: [Corruption] = []
   /// Goes on where the last step ended, as long as the recording is the same.
   private var walk: Walk?
 
@@ -42,6 +45,8 @@ public final class Navigator {
     let filter: Query
     let snapshot: Snapshot
     let events: EventCursor
+    /// The damages of its events that are noted.
+    var damageCount = 0
   }
 
   /// Stands nowhere, before any event.
@@ -73,7 +78,13 @@ public final class Navigator {
     } else {
       query.to = min(query.to, time)
     }
-    return go(to: try recording.cursor(query, limit: 1).next()?.event)
+    let events = try recording.cursor(query, limit: 1)
+    defer { note(events.completeness.damages[...]) }
+    return go(to: try events.next()?.event)
+  }
+
+  private func note(_ met: ArraySlice<Corruption>) {
+    for damage in met where !damages.contains(damage) { damages.append(damage) }
   }
 
   /// Goes to the event with a sequence number, whether or not the filter holds for it.
@@ -118,20 +129,23 @@ public final class Navigator {
     }
     guard let path = TrackQuery(track, of: current, filter, direction) else { return nil }
     let snapshot = try recording.snapshot()
-    let events: EventCursor
+    var next: Walk
     if let walk, walk.snapshot === snapshot, walk.track == track, walk.direction == direction,
       walk.filter == filter
     {
-      events = walk.events
+      next = walk
     } else {
-      events = try EventCursor(path.query, limit: nil, snapshot: snapshot, cache: recording.cache)
+      next = Walk(
+        track: track, direction: direction, filter: filter, snapshot: snapshot,
+        events: try EventCursor(path.query, limit: nil, snapshot: snapshot, cache: recording.cache))
     }
-    while let view = try events.next() {
+    defer { note(next.events.completeness.damages[next.damageCount...]) }
+    while let view = try next.events.next() {
       let event = view.event
       guard path.accepts(event) else { continue }
       self.current = event
-      walk = Walk(
-        track: track, direction: direction, filter: filter, snapshot: snapshot, events: events)
+      walk = next
+      walk?.damageCount = next.events.completeness.damages.count
       return event
     }
     return nil
@@ -152,6 +166,7 @@ public final class Navigator {
       return []
     }
     let events = try recording.cursor(path.query)
+    defer { note(events.completeness.damages[...]) }
     var found: [Event] = []
     while found.count < limit, let view = try events.next() {
       let event = view.event

@@ -24,6 +24,27 @@ import Testing
     }
   }
 
+  /// A count leaves blocks in memory of which it decompressed no more than it looked at.
+  @Test func eventsAreFoundInBlocksThatWereCounted() throws {
+    try Self.withSegments { path, model in
+      let recording = try Recording(path: path)
+      var query = Query()
+      query.kinds = ["numbered"]
+      query.process = "<0.3.0>"
+      #expect(try recording.count(query) == model.events(query).count)
+      query = Query()
+      for number in stride(from: 1, through: 12_000, by: 397) {
+        let event = model.events[number - 1]
+        let id = try #require(event.id)
+        let sequence = try #require(event.sequenceNumber)
+        #expect(try recording.event(sequence) == event, "\(number)")
+        #expect(try recording.event(id: id) == model.event(id: id), "\(number)")
+        query.correlationID = event.correlationID
+        #expect(try recording.events(query).events == [event], "\(number)")
+      }
+    }
+  }
+
   /// What a segment's indexes are made of is in memory until it is sealed.
   @Test func aSegmentEndsAfterSoManyEventsHoweverFewBytesTheyTake() throws {
     try withTemporaryDirectory { path in

@@ -70,49 +70,4 @@ extension [UInt8] {
     let bytes = piece.bytes
     write(bytes.rawSpan, at: piece.offset)
   }
-
-  /// As ``write(_:)``.
-  mutating func write(_ bytes: RawSpan, at offset: Int) {
-    let end = offset + bytes.byteCount
-    if count < end { resize(to: end) }
-    guard bytes.byteCount > 0 else { return }
-    // Safe: the range lies within the array, and no span of it can be alive while it changes.
-    unsafe withUnsafeMutableBytes { target in
-      unsafe bytes.withUnsafeBytes { source in
-        unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset..<end]).copyMemory(
-          from: source)
-      }
-    }
-  }
-
-  /// Cuts off what lies beyond `byteCount`, or adds zeros up to there.
-  ///
-  /// In one step: appending zeros one by one took most of the time of the whole simulation.
-  mutating func resize(to byteCount: Int) {
-    guard byteCount != count else { return }
-    let kept = Swift.min(count, byteCount)
-    // Safe: `kept` bytes are there on both sides, and the rest is filled up to the capacity.
-    self = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { target, filled in
-      if let start = target.baseAddress {
-        unsafe memset(start + kept, 0, byteCount - kept)
-        unsafe self.withUnsafeBytes { source in
-          if let source = source.baseAddress, kept > 0 { unsafe memcpy(start, source, kept) }
-        }
-      }
-      filled = byteCount
-    }
-  }
-
-  /// Copies a range of other bytes over these; both must have room.
-  mutating func copy(_ source: [UInt8], from range: Range<Int>, to offset: Int) {
-    precondition(range.upperBound <= source.count && offset + range.count <= count)
-    guard !range.isEmpty else { return }
-    // Safe: both ranges lie within their arrays, as just checked, and the arrays are two.
-    unsafe withUnsafeMutableBytes { target in
-      unsafe source.withUnsafeBytes { source in
-        unsafe UnsafeMutableRawBufferPointer(rebasing: target[offset...]).copyMemory(
-          from: UnsafeRawBufferPointer(rebasing: source[range]))
-      }
-    }
-  }
 }

@@ -9,12 +9,17 @@ struct PlayerLack: Hashable {
   /// So many stretches are placed in time at most; the rest is only counted.
   private static let maximumCount = 64
 
-  /// What an answer lacks, placed along the time of `recording`, whose events are within `range`.
+  /// How far from numbers that are not there an event is looked for that tells when.
+  private static let reach: UInt64 = 64
+
+  /// What an answer lacks, and other damage that was met, placed along the time of `recording`,
+  /// whose events are within `range`.
   static func all(
-    _ completeness: Completeness, gaps: [Gap], in range: ClosedRange<Timestamp>,
-    of recording: Recording
+    _ completeness: Completeness, and met: [Corruption], gaps: [Gap],
+    in range: ClosedRange<Timestamp>, of recording: Recording
   ) -> [PlayerLack] {
     var lacks: [PlayerLack] = []
+    let damages = completeness.damages + met.filter { !completeness.damages.contains($0) }
     if completeness.removedEventCount > 0 || completeness.isCut {
       let count = Wording.count(completeness.removedEventCount, "event")
       let text = completeness.removedEventCount > 0 ? "\(count) removed before" : "older events cut"
@@ -27,33 +32,35 @@ struct PlayerLack: Hashable {
       lacks.append(
         PlayerLack(range: from...to, text: "\(Wording.count(gap.eventCount, "event")) dropped"))
     }
-    for damage in completeness.damages.prefix(maximumCount) {
-      let place = damage.sequenceNumbers.flatMap { time(of: $0, recording) } ?? range
+    for damage in damages.prefix(maximumCount) {
+      let place = damage.sequenceNumbers.flatMap { time(of: $0, range, recording) } ?? range
       let count = damage.sequenceNumbers.map { Wording.count($0.count, "record") }
       lacks.append(PlayerLack(range: place, text: "\(count ?? "a stretch") damaged"))
     }
     for numbers in completeness.missing.prefix(maximumCount) {
-      guard let place = time(of: numbers, recording) else { continue }
+      guard let place = time(of: numbers, range, recording) else { continue }
       lacks.append(
         PlayerLack(range: place, text: "\(Wording.count(numbers.count, "record")) missing"))
     }
     return lacks
   }
 
-  /// The time between the last event before some sequence numbers and the first after them.
+  /// The time between the last event before some sequence numbers and the first after them, or the
+  /// end of `range` where there is none on that side; nothing when there is none on either.
   private static func time(
-    of numbers: ClosedRange<UInt64>, _ recording: Recording
+    of numbers: ClosedRange<UInt64>, _ range: ClosedRange<Timestamp>, _ recording: Recording
   ) -> ClosedRange<Timestamp>? {
     func event(_ number: UInt64) -> Event? {
       // What lies beside it may be damaged as well.
       try? recording.event(SequenceNumber(rawValue: number))
     }
     // Control records lie between the events.
-    let before = (1...8).lazy.compactMap { offset in
+    let before = (1...reach).lazy.compactMap { offset in
       numbers.lowerBound > offset ? event(numbers.lowerBound - offset)?.timestamp : nil
     }.first
-    let after = (1...8).lazy.compactMap { event(numbers.upperBound + $0)?.timestamp }.first
-    guard let start = before ?? after, let end = after ?? before else { return nil }
+    let after = (1...reach).lazy.compactMap { event(numbers.upperBound + $0)?.timestamp }.first
+    guard before != nil || after != nil else { return nil }
+    let (start, end) = (before ?? range.lowerBound, after ?? range.upperBound)
     return min(start, end)...max(start, end)
   }
 }

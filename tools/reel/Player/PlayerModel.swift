@@ -34,6 +34,8 @@ final class PlayerModel {
   private(set) var density: Density?
   /// Times of which the recording does not have everything.
   private(set) var lacks: [PlayerLack] = []
+  /// The damages that steps had met when the lacks were found.
+  private var metDamageCount = 0
   private let stretchCount: Int
   /// The event after the current one, while playing.
   private var upcoming: Event?
@@ -82,13 +84,25 @@ final class PlayerModel {
   private func count(at clock: Int64) throws {
     let start = monotonicNanoseconds()
     density = try recording.density(navigator.filter, stretchCount: stretchCount)
-    if let density {
-      lacks = PlayerLack.all(
-        density.completeness, gaps: try recording.statistics().gaps, in: density.range,
-        of: recording)
-    }
+    try findLacks()
     // Counting may take a fiftieth of the time.
     nextCount = clock &+ max(1_000_000_000, (monotonicNanoseconds() - start) * 50)
+  }
+
+  /// Finds out when the recording lacks something, as far as counting and steps have met it.
+  private func findLacks() throws {
+    guard let density else { return }
+    metDamageCount = navigator.damages.count
+    lacks = PlayerLack.all(
+      density.completeness, and: navigator.damages, gaps: try recording.statistics().gaps,
+      in: density.range, of: recording)
+  }
+
+  /// Marks damage that has been met since.
+  private func noteDamage() throws {
+    guard navigator.damages.count > metDamageCount else { return }
+    try findLacks()
+    if message.isEmpty { message = "records here are damaged: reel verify has the details" }
   }
 
   // MARK: Keys
@@ -105,6 +119,7 @@ final class PlayerModel {
       } else {
         try press(key, clock)
       }
+      try noteDamage()
     } catch {
       fail(error)
     }
@@ -297,6 +312,7 @@ final class PlayerModel {
       if let playing { try play(playing, clock) }
       if searching != nil { try searchOn() }
       if clock >= nextCount { try count(at: clock) }
+      try noteDamage()
     } catch {
       fail(error)
     }
