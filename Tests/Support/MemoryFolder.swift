@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 @testable import Reel
@@ -58,6 +59,17 @@ final class MemoryFolder: Folder {
         for (file, bytes) in folder.image { image[name + "/" + file] = bytes }
       }
       return image
+    }
+  }
+
+  /// The files once nobody has written to them for a while: a recorder's threads have come to rest.
+  var imageAtRest: FolderImage {
+    var image = image
+    while true {
+      usleep(10_000)
+      let next = self.image
+      if next.isSame(as: image) { return image }
+      image = next
     }
   }
 

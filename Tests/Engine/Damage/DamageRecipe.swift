@@ -78,7 +78,8 @@ struct DamageRecipe {
     try recorder.append((96...100).map(make), to: &model)
     try recorder.removeEvents(before: 4_000)
     if isClosed { try recorder.close() }
-    let image = folder.image
+    // A block that is being written while the files are looked at would be known here and there.
+    let image = folder.imageAtRest
     if !isClosed { try recorder.close() }
     self.image = image
     let all = model.events
