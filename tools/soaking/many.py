@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import subprocess
 import time
 
@@ -27,6 +28,19 @@ def feed(process, first, end):
     process.stdin.write("".join(map(line, range(start, min(start + CHUNK, end)))).encode())
 
 
+def peak(process):
+  """The most memory that a process took so far, in KiB; 0 when it has ended.
+
+  What the system says of ended ones counts what they had as copies of this one as well.
+  """
+  try:
+    with open(f"/proc/{process.pid}/status") as file:
+      found = re.search(r"VmHWM:\s+(\d+)", file.read())
+    return int(found.group(1)) if found else 0
+  except (FileNotFoundError, ProcessLookupError):
+    return 0
+
+
 class Step:
   """A finished process with the time and memory that it took."""
 
@@ -37,10 +51,11 @@ class Step:
       process = subprocess.Popen(
         [soak.tool, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
         env=soak.environment)
-      _, status, usage = os.wait4(process.pid, 0)
+      self.kibibytes = 0
+      while process.poll() is None:
+        self.kibibytes = max(self.kibibytes, peak(process))
+        time.sleep(0.002)
       self.seconds = time.monotonic() - started
-      process.returncode = os.waitstatus_to_exitcode(status)
-      self.kibibytes = usage.ru_maxrss
       for file in (output, errors):
         file.seek(0)
       self.run = Run(process.returncode, output.read(), errors.read())
@@ -63,19 +78,21 @@ def record(soak, path, first, end, is_killed):
     stderr=subprocess.DEVNULL, env=soak.environment)
   started = time.monotonic()
   feed(process, first, end)
+  kibibytes = peak(process)
   if is_killed:
     process.kill()
   process.stdin.close()
-  _, status, usage = os.wait4(process.pid, 0)
-  process.returncode = os.waitstatus_to_exitcode(status)
+  while process.poll() is None:
+    kibibytes = max(kibibytes, peak(process))
+    time.sleep(0.002)
   problems = []
   if process.returncode != (-9 if is_killed else 0):
     problems.append(f"ended with {process.returncode}")
-  if usage.ru_maxrss > RECORDING_KIBIBYTES:
-    problems.append(f"took {usage.ru_maxrss} KiB")
+  if kibibytes > RECORDING_KIBIBYTES:
+    problems.append(f"took {kibibytes} KiB")
   soak.note(
     f"recorded {end - first:,} events in {time.monotonic() - started:.0f} s,"
-    f" {usage.ru_maxrss >> 10} MiB resident")
+    f" {kibibytes >> 10} MiB resident")
   return problems
 
 
