@@ -62,14 +62,19 @@ let package = Package(
   ]
 )
 
-// With FUZZ set there is nothing but the engine and the fuzzer: tools/fuzz. libFuzzer brings a
-// `main` of its own, and must not meet another.
-if Context.environment["FUZZ"] != nil {
+/// Leaves nothing but the engine and a program of its tests' own.
+@MainActor func keepEngine(and program: Target) {
   package.dependencies = []
   package.products = []
   package.targets.removeAll { ["ReelServiceLifecycle", "ReelTool", "ReelTests"].contains($0.name) }
-  package.targets.append(
-    .executableTarget(
+  package.targets.append(program)
+}
+
+// With FUZZ set the program is the fuzzer: tools/fuzz. libFuzzer brings a `main` of its own, and
+// must not meet another.
+if Context.environment["FUZZ"] != nil {
+  keepEngine(
+    and: .executableTarget(
       name: "fuzzer", dependencies: ["Reel"], path: ".",
       exclude: ["Tests/Fuzzing/Corpus"],
       sources: [
@@ -90,13 +95,10 @@ if Context.environment["FUZZ"] != nil {
       swiftSettings: settings + [.define("FUZZ")]))
 }
 
-// With SIMULATOR set there is nothing but the engine and the simulator of crashes: tools/simulate.
+// With SIMULATOR set it is the simulator of crashes: tools/simulate.
 if Context.environment["SIMULATOR"] != nil {
-  package.dependencies = []
-  package.products = []
-  package.targets.removeAll { ["ReelServiceLifecycle", "ReelTool", "ReelTests"].contains($0.name) }
-  package.targets.append(
-    .executableTarget(
+  keepEngine(
+    and: .executableTarget(
       name: "simulator", dependencies: ["Reel"], path: "Tests/Support",
       sources: ["Simulation", "Bytes.swift", "ManualClock.swift", "SeededRandom.swift"],
       swiftSettings: settings + [.define("SIMULATOR")]))

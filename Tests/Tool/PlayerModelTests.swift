@@ -37,6 +37,15 @@ import Testing
     try PlayerModel(recording, clock: clock)
   }
 
+  /// Where the blocks of a segment lie.
+  private func blocks(of name: String, in folder: MemoryFolder) throws -> [Range<Int>] {
+    let segment = try SegmentInspection(file: try folder.open(name, .read))
+    return segment.parts.compactMap {
+      guard case .block = $0.content else { return nil }
+      return $0.offset..<($0.offset + $0.byteCount)
+    }
+  }
+
   @Test func whatIsDamagedHasItsTimeAndWhatWasRemovedIsAtTheBeginning() throws {
     #expect(try model().lacks.isEmpty)
     let folder = MemoryFolder()
@@ -56,13 +65,8 @@ import Testing
     var image = folder.image
     let names = image.keys.filter { $0.hasSuffix(FileName.segmentSuffix) }.sorted()
     let name = names[names.count / 2]
-    let segment = try SegmentInspection(file: try folder.open(name, .read))
-    let block = try #require(
-      segment.parts.first {
-        if case .block = $0.content { return true }
-        return false
-      })
-    image[name]?[block.offset + block.byteCount - 1] ^= 1
+    let block = try #require(try blocks(of: name, in: folder).first)
+    image[name]?[block.upperBound - 1] ^= 1
     let damaged = try Recording(folder: MemoryFolder(image))
     let lacks = try PlayerModel(damaged, clock: 0).lacks
     let left = Set(try damaged.events(limit: nil).events.compactMap(\.timestamp))
@@ -85,13 +89,9 @@ import Testing
     try recorder.close()
     var image = folder.image
     let name = try #require(image.keys.first { $0.hasSuffix(FileName.segmentSuffix) })
-    let segment = try SegmentInspection(file: try folder.open(name, .read))
-    let blocks = segment.parts.filter {
-      if case .block = $0.content { return true }
-      return false
-    }
+    let blocks = try blocks(of: name, in: folder)
     let block = try #require(blocks.count > 4 ? blocks[blocks.count / 2] : nil)
-    image[name]?[block.offset + block.byteCount - 1] ^= 1
+    image[name]?[block.upperBound - 1] ^= 1
     let model = try PlayerModel(Recording(folder: MemoryFolder(image)), clock: 0)
     #expect(model.lacks.isEmpty)
     var told: [String] = []

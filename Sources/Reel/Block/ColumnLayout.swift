@@ -40,7 +40,7 @@ struct ColumnID: RawRepresentable, Hashable, Sendable {
     .kind, .process, .peerProcess, .function, .correlationID, .astNodeID, .node,
   ]
 
-  /// Whether it is one of ``texts``, or a column between them.
+  /// Whether it is one of ``texts``, whose numbers lie side by side.
   var isText: Bool { (Self.kind.rawValue...Self.node.rawValue).contains(rawValue) }
 
   /// The name that the tool and messages use.
