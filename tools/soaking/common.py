@@ -282,3 +282,13 @@ def digests(folder):
 
 def no_core_files():
   resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def signals_end_programs():
+  """A shell starts what runs in its background with SIGINT and SIGQUIT ignored, and every program
+  started from there inherits it: one that is sent such a signal would live on."""
+  for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(number) == signal.SIG_IGN:
+      signal.signal(number, signal.SIG_DFL)
+  if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
