@@ -184,12 +184,20 @@ struct SegmentScanner {
         result.blocksWithControlRecords.removeLast()
       }
       result.end = last.offset
-      result.ending = .torn(damage)
+      result.ending = .torn(
+        Corruption(
+          path: damage.path, bytes: last.offset..<fileByteCount, reason: damage.reason))
       if let trailer = result.trailer, trailer.directoryOffset > last.offset {
         result.trailer = nil
       }
     }
-    if case .torn = result.ending { result.sumUp(from: initialSummary) }
+    if case .torn = result.ending {
+      // What is not readable behind the first torn block is of the tail.
+      let end = result.end
+      result.damages.removeAll { $0.bytes.lowerBound >= end }
+      result.derivedDamages.removeAll { $0.bytes.lowerBound >= end }
+      result.sumUp(from: initialSummary)
+    }
     guard check == .allAboveWatermark else { return }
     for entry in result.blocks where entry.lastSequence > result.watermark {
       if let damage = try segment.checkChecksums(entry) { result.damages.append(damage) }

@@ -229,6 +229,43 @@ import Testing
     #expect(count > 0)
   }
 
+  /// Three blocks, the ends of the first and third and all of the second not on the disk, and the
+  /// buffer as it was before them: what is recovered must not come behind the first block, whose
+  /// numbers it has.
+  @Test func aHoleBehindATornBlockIsOfTheTornTail() throws {
+    let rehearsal = try Workload.laps(.process).rehearse(seed: 1)
+    let check = check(rehearsal)
+    var written: [Int: [(piece: DiskOperation.Piece, before: DiskImage)]] = [:]
+    var before = DiskModel().live
+    var count = 0
+    for moment in moments(rehearsal) {
+      defer { before = moment.model.live }
+      guard case .write(let file, let piece) = moment.operation, piece.bytes.count > 1_000 else {
+        continue
+      }
+      if written[file]?.last?.piece.end != piece.offset { written[file] = [] }
+      written[file]?.append((piece, before))
+      let blocks = written[file]?.suffix(3) ?? []
+      guard let first = blocks.first, blocks.count == 3 else { continue }
+      var image = moment.model.live
+      let second = first.piece.end..<piece.offset
+      for place in [(second.lowerBound - 300)..<second.lowerBound, second, (piece.end - 300)..<piece.end]
+      {
+        let lost = [UInt8](repeating: 0, count: place.count)
+        image.files[file]?.write(DiskOperation.Piece(offset: place.lowerBound, bytes: lost))
+      }
+      let names = try #require(image.folders[DiskImage.root])
+      let buffer = try #require(names.first { $0.key.hasSuffix(".buffer") }).value
+      image.files[buffer] = first.before.files[buffer]
+      let fault = check.fault(
+        of: image, moment.expectation, isCut: true, CrashCheck.Moment(boot: 1),
+        isRepeated: true, seed: 1)
+      #expect(fault == nil, "\(moment.operation): \(fault?.reason ?? "")")
+      count += 1
+    }
+    #expect(count > 0)
+  }
+
   /// A recovery that makes two segments, with a hole between, before it loses power as well.
   @Test func aRecoveryThatLosesPowerCostsNothingThatTheBufferHas() throws {
     let rehearsal = try Workload(
