@@ -183,22 +183,36 @@ final class SegmentFile: Sendable {
     }
   }
 
-  /// Calls `body` with each control record of a block, with its sequence number.
+  /// Calls `body` with each control record of a block that can be read, with its sequence number.
+  ///
+  /// - Throws: ``ReelError/corrupted(_:)`` for the first that cannot, once the others are given.
   func controlRecords(
     _ entry: DirectoryEntry, _ body: (ControlRecord, UInt64) -> Void
   ) throws(ReelError) {
     let block = try block(
       entry, wanted: ColumnSet([.recordType, .payloadLength, .payloadEncoding]))
+    var damage: Corruption?
     for row in 0..<block.header.recordCount where block.recordType(row) != 0 {
-      guard let (frameIndex, range) = block.payloadPlace(row) else { continue }
-      let bytes = try block.payloads.frame(frameIndex, prefix: range.upperBound)
-      do throws(ByteReader.Malformed) {
-        let record = try ControlRecord(
-          type: block.recordType(row), body: bytes.rawSpan.extracting(range))
-        if let record { body(record, block.sequence(row)) }
-      } catch {
-        throw corrupted(entry, error.reason)
+      do throws(ReelError) {
+        if let record = try controlRecord(row, block, entry) { body(record, block.sequence(row)) }
+      } catch .corrupted(let corruption) {
+        damage = damage ?? corruption
       }
+    }
+    if let damage { throw .corrupted(damage) }
+  }
+
+  /// The control record in a row, or nothing for one of an unknown type.
+  private func controlRecord(
+    _ row: Int, _ block: DecodedBlock, _ entry: DirectoryEntry
+  ) throws(ReelError) -> ControlRecord? {
+    guard let (frameIndex, range) = block.payloadPlace(row) else { return nil }
+    let bytes = try block.payloads.frame(frameIndex, prefix: range.upperBound)
+    do throws(ByteReader.Malformed) {
+      return try ControlRecord(
+        type: block.recordType(row), body: bytes.rawSpan.extracting(range))
+    } catch {
+      throw corrupted(entry, error.reason)
     }
   }
 
