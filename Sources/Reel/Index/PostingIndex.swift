@@ -85,6 +85,13 @@ struct PostingIndex: Sendable {
     return entry(number.key).postings
   }
 
+  /// The ordinals of the blocks that have `key`, ascending; none when it is not there; O(log n).
+  func blocks(having key: RawSpan) -> [Int] {
+    var blocks: [Int] = []
+    if let postings = find(key) { forEachPosting(postings) { block, _ in blocks.append(block) } }
+    return blocks
+  }
+
   /// Calls `body` with each key that begins with `prefix`, in order of their bytes, and its
   /// postings.
   func forEachKey(prefix: RawSpan, _ body: (RawSpan, Postings) -> Void) {

@@ -55,30 +55,20 @@ struct Candidates {
     for condition in filter.texts {
       var found: [Int] = []
       for column in condition.columns {
-        try look(
-          &found, column, segment, directory, cost: &cost, hashes: condition.hashes
-        ) { index in
-          condition.keys.compactMap { key in index.find(key.rawSpan) }
-        }
+        let wanted = Wanted.keys(condition.keys, condition.hashes)
+        try look(&found, column, segment, directory, wanted, cost: &cost)
       }
       narrow(distinct(found))
     }
     if let function = filter.function {
       var found: [Int] = []
-      try look(&found, .function, segment, directory, cost: &cost, hashes: nil) { index in
-        Self.postings(of: function, index)
-      }
+      try look(&found, .function, segment, directory, .function(function), cost: &cost)
       narrow(distinct(found))
     }
     for attribute in filter.attributes {
       var found: [Int] = []
-      let key = attribute.key
-      try look(
-        &found, .attribute(attribute.index), segment, directory, cost: &cost,
-        hashes: [attribute.hash]
-      ) { index in
-        index.find(key.rawSpan).map { [$0] } ?? []
-      }
+      let wanted = Wanted.keys([attribute.key], [attribute.hash])
+      try look(&found, .attribute(attribute.index), segment, directory, wanted, cost: &cost)
       narrow(distinct(found))
     }
     if let id = filter.id { narrow(try blocks(of: id, segment, directory, cost: &cost)) }
@@ -91,9 +81,8 @@ struct Candidates {
   ) throws(ReelError) -> [Int] {
     var found: [Int] = []
     let bytes = id.bytes
-    try look(
-      &found, .id, segment, directory, cost: &cost, hashes: [keyHash(bytes.rawSpan)]
-    ) { _ in [] }
+    let wanted = Wanted.keys([bytes], [keyHash(bytes.rawSpan)])
+    try look(&found, .id, segment, directory, wanted, cost: &cost)
     if let sequence = id.generatedParts?.sequenceNumber {
       found += directory.blocks.indices.filter { index in
         let block = directory.blocks[index]
@@ -103,12 +92,17 @@ struct Candidates {
     return distinct(found)
   }
 
-  /// Appends the blocks that may have a key in `column`, in any order; `hashes` are those of the
-  /// keys where they are known.
+  /// What is looked for in the indexes of a column.
+  private enum Wanted {
+    /// One of some keys, with their hashes.
+    case keys([[UInt8]], [UInt64])
+    case function(BlockFilter.FunctionCondition)
+  }
+
+  /// Appends the blocks that may have what is wanted in `column`, in any order.
   private func look(
     _ found: inout [Int], _ column: ColumnID, _ segment: ReadableSegment,
-    _ directory: ReadableDirectory, cost: inout QueryCost,
-    hashes: [UInt64]?, postings: (PostingIndex) -> [PostingIndex.Postings]
+    _ directory: ReadableDirectory, _ wanted: Wanted, cost: inout QueryCost
   ) throws(ReelError) {
     found += directory.unindexed
     for part in directory.indexes where part.column == column {
@@ -117,29 +111,31 @@ struct Candidates {
         continue
       }
       do throws(ReelError) {
-        switch part.form {
-        case .postings:
-          let index = try cache.postings(part, of: segment, cost: &cost).value
-          for postings in postings(index) {
-            index.forEachPosting(postings) { block, _ in
-              found.append(part.blocks.lowerBound + block)
-            }
-          }
-        case .fingerprints:
-          guard let hashes else {
-            found += part.blocks
-            continue
-          }
-          let index = try cache.fingerprints(part, of: segment, cost: &cost)
-          for hash in hashes {
-            for block in index.blocks(hash) where block < part.blocks.count {
-              found.append(part.blocks.lowerBound + block)
-            }
-          }
+        for block in try blocks(wanted, part, segment, cost: &cost)
+        where block < part.blocks.count {
+          found.append(part.blocks.lowerBound + block)
         }
       } catch .corrupted {
         found += part.blocks
       }
+    }
+  }
+
+  /// The blocks of a part that may have what is wanted, as ordinals of the part.
+  private func blocks(
+    _ wanted: Wanted, _ part: IndexPart, _ segment: ReadableSegment, cost: inout QueryCost
+  ) throws(ReelError) -> [Int] {
+    switch (part.form, wanted) {
+    case (.postings, .keys(let keys, _)):
+      return try cache.blocks(having: keys, part, of: segment, cost: &cost)
+    case (.postings, .function(let function)):
+      let index = try cache.postings(part, of: segment, cost: &cost).value
+      return Self.blocks(of: function, index)
+    case (.fingerprints, .keys(_, let hashes)):
+      let index = try cache.fingerprints(part, of: segment, cost: &cost)
+      return hashes.flatMap { index.blocks($0) }
+    case (.fingerprints, .function):
+      return Array(0..<part.blocks.count)
     }
   }
 
@@ -157,14 +153,15 @@ struct Candidates {
   }
 
   /// Of the keys that a partly named function stands for: with a module they lie side by side.
-  private static func postings(
+  private static func blocks(
     of function: BlockFilter.FunctionCondition, _ index: PostingIndex
-  ) -> [PostingIndex.Postings] {
-    var found: [PostingIndex.Postings] = []
+  ) -> [Int] {
+    var blocks: [Int] = []
     let prefix = function.prefix
     index.forEachKey(prefix: prefix.rawSpan) { key, postings in
-      if function.matches(key) { found.append(postings) }
+      guard function.matches(key) else { return }
+      index.forEachPosting(postings) { block, _ in blocks.append(block) }
     }
-    return found
+    return blocks
   }
 }

@@ -7,6 +7,8 @@ final class ReadCache: Sendable {
     case block(KeptBlock)
     case directory(ReadableDirectory)
     case postings(Shared<PostingIndex>)
+    /// The content of an index of keys that was asked for one key.
+    case content([UInt8])
     case fingerprints(FingerprintIndex)
     case keys(SegmentKeys)
     case ids(IDIndexes)
@@ -222,6 +224,31 @@ final class ReadCache: Sendable {
     return filter
   }
 
+  /// The blocks that have one of `keys` by an index of them, as ordinals of the index.
+  ///
+  /// The index is taken over only when it is asked again.
+  func blocks(
+    having keys: [[UInt8]], _ part: IndexPart, of segment: ReadableSegment, cost: inout QueryCost
+  ) throws(ReelError) -> [Int] {
+    let key = CacheKey(.index, segment: segment.firstSequence, offset: part.offset)
+    var blocks: [Int] = []
+    guard find(key) == nil else {
+      let index = try postings(part, of: segment, cost: &cost).value
+      for key in keys { blocks += index.blocks(having: key.rawSpan) }
+      return blocks
+    }
+    let raw = try content(part, of: segment, cost: &cost)
+    do throws(ByteReader.Malformed) {
+      let scan = PostingScan(raw, blockCount: part.blocks.count)
+      for key in keys { blocks += try scan.blocks(having: key.rawSpan) }
+    } catch {
+      throw try file(segment).corrupted(
+        part.offset..<(part.offset + part.byteCount), error.reason)
+    }
+    keep(.content(raw), key, byteCount: raw.count)
+    return blocks
+  }
+
   /// An index of keys.
   func postings(
     _ part: IndexPart, of segment: ReadableSegment, cost: inout QueryCost
@@ -243,14 +270,23 @@ final class ReadCache: Sendable {
   private func read(
     _ part: IndexPart, of segment: ReadableSegment, cost: inout QueryCost
   ) throws(ReelError) -> Shared<PostingIndex> {
-    let file = try file(segment)
-    let raw = try file.indexContent(part)
-    cost.bytesRead += part.byteCount
+    let raw = try content(part, of: segment, cost: &cost)
     do throws(ByteReader.Malformed) {
       return Shared(try PostingIndex(decoding: raw, blockCount: part.blocks.count))
     } catch {
-      throw file.corrupted(part.offset..<(part.offset + part.byteCount), error.reason)
+      throw try file(segment).corrupted(
+        part.offset..<(part.offset + part.byteCount), error.reason)
     }
+  }
+
+  /// The raw content of an index of keys.
+  private func content(
+    _ part: IndexPart, of segment: ReadableSegment, cost: inout QueryCost
+  ) throws(ReelError) -> [UInt8] {
+    let key = CacheKey(.index, segment: segment.firstSequence, offset: part.offset)
+    if case .content(let raw)? = find(key) { return raw }
+    cost.bytesRead += part.byteCount
+    return try file(segment).indexContent(part)
   }
 
   /// An index of fingerprints, kept in memory unless somebody else keeps it.

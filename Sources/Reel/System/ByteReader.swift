@@ -113,6 +113,23 @@ struct ByteReader: ~Escapable {
     offset += byteCount
   }
 
+  /// Passes over `count` varints, eight bytes at a time: each ends with a byte below 128.
+  @_lifetime(self: copy self)
+  mutating func skip(varints count: Int, _ field: StaticString) throws(Malformed) {
+    var rest = count
+    while rest > 0, remaining >= 8 {
+      let ends = ~bytes.integer(at: offset, as: UInt64.self) & 0x8080_8080_8080_8080
+      guard ends.nonzeroBitCount <= rest else { break }
+      rest -= ends.nonzeroBitCount
+      offset += 8
+    }
+    while rest > 0 {
+      guard remaining > 0 else { throw ends(field) }
+      if bytes.byte(at: offset) < 0x80 { rest -= 1 }
+      offset += 1
+    }
+  }
+
   /// Reads text: a length as varint, at most `limit`, and well-formed UTF-8 or not, repaired.
   ///
   /// Repairing makes it longer, and beyond the limit nobody could write it again.

@@ -57,6 +57,14 @@ import Testing
       index.forEachPosting(place) { found[$0] = $1 }
       #expect(found == blocks, "seed \(seed)")
     }
+    // What a scan finds without taking the index over, also for keys that are not there.
+    let scan = PostingScan(raw, blockCount: 30)
+    let others = ["", "a", "key", "key/", "key/4x", "key/499", "kez"].map { Array($0.utf8) }
+    for key in wanted.keys + others {
+      let found = try scan.blocks(having: key.rawSpan)
+      #expect(found == (wanted[key] ?? [:]).keys.sorted(), "seed \(seed)")
+      #expect(found == index.blocks(having: key.rawSpan), "seed \(seed)")
+    }
     for text in ["", "k", "key/4", "key/49", "key/499", "kez"] {
       let prefix = Array(text.utf8)
       var found: [[UInt8]] = []
@@ -75,6 +83,33 @@ import Testing
       let none = Array(text.utf8)
       let isThere = index.find(none.rawSpan) != nil
       #expect(!isThere)
+    }
+  }
+
+  /// A scan checks less than taking over does; it never reads beyond the bytes.
+  @Test(arguments: seeds(2))
+  func aScanOfAnyBytesEndsAndStaysWithinTheBlocks(seed: UInt64) throws {
+    var random = SeededRandom(seed)
+    var builder = PostingIndexBuilder(seed: seed)
+    for block in 0..<30 {
+      for number in 0..<50 where random.chance(4) {
+        let key = Array("key/\(number)".utf8)
+        builder.add(key.rawSpan, block: block, count: 1 + block * 9)
+      }
+    }
+    let whole = builder.encode()
+    let keys = (0..<60).map { Array("key/\($0)".utf8) }
+    for round in 0..<2_000 {
+      var raw = whole
+      for _ in 0...random.below(4) {
+        raw[random.below(raw.count)] = UInt8(random.below(256))
+      }
+      if random.chance(2) { raw.removeLast(random.below(raw.count)) }
+      let scan = PostingScan(raw, blockCount: 30)
+      let key = keys[random.below(keys.count)]
+      let found = try? scan.blocks(having: key.rawSpan)
+      let isWithin = (found ?? []).allSatisfy { (0..<30).contains($0) }
+      #expect(isWithin, "seed \(seed), round \(round)")
     }
   }
 
