@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 /// One set of rules for every target: Swift 6 mode, explicit `any`, imports internal unless said
@@ -57,7 +57,7 @@ let package = Package(
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
       ],
       path: "Tests",
-      exclude: ["Fixtures", "Fuzzing/Corpus"],
+      exclude: ["Fixtures", "Fuzzing/Corpus", "RELIABILITY.md"],
       swiftSettings: settings),
   ]
 )

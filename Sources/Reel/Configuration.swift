@@ -8,7 +8,8 @@ public struct RecorderConfiguration: Sendable {
   public var durability: Durability = .process
   /// Bytes of the write-ahead buffer, a multiple of 8.
   ///
-  /// One event or batch takes at most half. Default: 4 MiB. Minimum: 64 KiB. Maximum: 1 GiB.
+  /// One event or batch takes at most half of it, less 4 KiB. Default: 4 MiB. Minimum: 64 KiB.
+  /// Maximum: 1 GiB.
   public var bufferByteCount = 4 << 20
   /// What an append does while the buffer is full.
   ///
@@ -23,16 +24,17 @@ public struct RecorderConfiguration: Sendable {
   ///
   /// A single event's payload is decompressed no further than it reaches, so half of a frame on
   /// average. Default: 64 KiB, which took 5.7 bytes in a hundred less than 32 KiB on a trace of
-  /// random payloads. Minimum: 4 KiB.
+  /// random payloads. Minimum: 4 KiB. Maximum: 16 MiB.
   public var payloadFrameByteCount = 64 << 10
-  /// Bytes at which a segment is sealed; smaller where ``maximumByteCount`` or
-  /// ``maximumEventCount`` demand it, and where 524,288 events take less.
+  /// Bytes at which a segment is sealed; earlier where ``maximumByteCount``, ``maximumEventCount``
+  /// or ``maximumAge`` demand it, and at 524,288 events.
   ///
   /// Default: 16 MiB. Minimum: 64 KiB. Maximum: 1 GiB.
   public var segmentByteCount = 16 << 20
   /// The largest payload taken.
   ///
-  /// Default: 1 MiB. Maximum: 16 MiB.
+  /// ``bufferByteCount`` must be more than twice that: a payload of 16 MiB needs 33 MiB. Default:
+  /// 1 MiB. Maximum: 16 MiB.
   public var maximumPayloadByteCount = 1 << 20
   /// Events to keep at most: the oldest segments are dropped while there are more.
   ///
@@ -52,7 +54,9 @@ public struct RecorderConfiguration: Sendable {
   public var retentionInterval: Duration = .seconds(60)
   /// How often what has been written is made durable, off the callers' threads.
   ///
-  /// Default: 1 s. Zero: only by ``Recorder/sync()``, on sealing and on close.
+  /// Events of the block that is being filled wait for the next time when a block was written since
+  /// the last: a loss of power costs at most about two intervals. Default: 1 s. Zero: only by
+  /// ``Recorder/sync()``, on sealing and on close.
   public var syncInterval: Duration = .seconds(1)
   /// How ``Recorder/recording`` reads.
   public var reading = RecordingConfiguration()

@@ -69,7 +69,9 @@ public final class Recorder: Sendable {
   ///   ``ReelError/invalidArgument(_:)``, nothing being stored; ``ReelError/duplicateID(_:)`` with
   ///   ``RecorderConfiguration/uniqueIDs``; ``ReelError/closed``; ``ReelError/poisoned(by:)`` after
   ///   a failed sync or write.
-  /// - Complexity: O(bytes); no system call and no allocation with durability `process`.
+  /// - Complexity: O(bytes). With durability `process` and while there is room: no system call, but
+  ///   to wake the flusher after a pause or to wait for a lock that another thread holds; no
+  ///   allocation, but for declared attributes and ``RecorderConfiguration/uniqueIDs``.
   @discardableResult
   public func append(_ event: Event) throws(ReelError) -> SequenceNumber? {
     guard let uniqueness, let id = event.id else {

@@ -188,7 +188,8 @@ import Testing
     let other = try ToolRun("import", trace, folder.path("other"))
     #expect(other.status == 64 && other.errors.contains("give --format jsonl or beam"))
     let packed = try ToolRun("import", trace, folder.path("packed"))
-    #expect(packed.status == 64 && packed.errors.contains("gzip -dc"))
+    let way = "gzip -dc FILE | reel import REC - --format jsonl"
+    #expect(packed.status == 64 && packed.errors.contains(way))
     let missing = try ToolRun("import", trace, folder.path("missing"))
     #expect(missing.status == 2 && missing.errors.contains("nothing was recorded"))
     #expect(try ToolRun(["import", trace, "-"], input: lines).status == 64)

@@ -140,9 +140,12 @@ extension AtCommand {
       }
     }
     out.flush()
-    if !activity.isComplete {
+    if !activity.isStartKnown {
       Console.note("incomplete: not everything is known that was open before")
     }
+    var status = AnswerStatus()
+    status.take(activity.completeness)
+    try status.finish()
   }
 }
 

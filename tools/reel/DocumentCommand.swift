@@ -65,13 +65,7 @@ struct DocumentCommand: ParsableCommand {
     var out = Output()
     for info in try Recording(path: recording).documents(includingRemoved: removed) {
       if json {
-        out.json { writer in
-          writer.member("name", info.name)
-          writer.member("version", info.version)
-          writer.member("bytes", info.byteCount)
-          writer.member("removed", info.isRemoved)
-          writer.member("created_ns", info.created?.nanoseconds)
-        }
+        out.json { $0.members(info) }
       } else {
         let state = info.isRemoved ? "removed" : Wording.bytes(info.byteCount)
         let created = info.created.map { TimestampText.rfc3339($0.nanoseconds) } ?? ""
@@ -106,5 +100,16 @@ struct DocumentCommand: ParsableCommand {
     var bytes: [UInt8] = []
     while let piece = try readPiece(from: 0) { bytes += piece }
     return bytes
+  }
+}
+
+extension JSONWriter {
+  /// Members that say what is known of a version of a document.
+  mutating func members(_ info: DocumentInfo) {
+    member("name", info.name)
+    member("version", info.version)
+    member("bytes", info.byteCount)
+    member("removed", info.isRemoved)
+    member("created_ns", info.created?.nanoseconds)
   }
 }

@@ -13,11 +13,12 @@ struct DumpCommand: ParsableCommand {
         reel dump trace/00000000000000000001.segment --index function
         reel dump trace/00000000000000000001.segment --hex 0:72
         reel dump trace/00000000000000000001.buffer
+        reel dump trace/documents/FILE --json
 
       Also of a damaged file: it says where and what, and goes on behind the damage; exit status 4 \
       then. --records prints JSON Lines: events as `reel query --json` does, control records as \
-      {"control": …}. With --json every part is an object on a line of its own; integers of 64 \
-      bits are strings.
+      {"control": …}. With --json every part is an object on a line of its own, and a document is \
+      one object; integers of 64 bits are strings.
       """)
 
   @Argument(help: "A segment, buffer or document file.")
@@ -54,6 +55,8 @@ struct DumpCommand: ParsableCommand {
       damages = buffer.damages
       if let hex {
         try dumpBytes(hex, buffer.byteCount, &out) { try buffer.bytes($0) }
+      } else if index != nil {
+        throw ValidationError("a buffer has no indexes")
       } else {
         try BufferDump(buffer: buffer, json: json).write(records: records, to: &out)
       }
@@ -62,15 +65,29 @@ struct DumpCommand: ParsableCommand {
       damages = document.damage.map { [$0] } ?? []
       if let hex {
         try dumpBytes(hex, document.byteCount, &out) { try document.bytes($0) }
-      } else if let found = document.document {
-        out.line(
-          "document '\(Wording.harmless(found.info.name))' version \(found.info.version),"
-            + " \(Wording.bytes(found.info.byteCount))")
+      } else if records || index != nil {
+        throw ValidationError("a document has no records and no indexes")
+      } else {
+        write(document, to: &out)
       }
     }
     out.flush()
     for damage in damages { Console.error("damage: \(damage)") }
     if !damages.isEmpty { throw ExitCode(ExitStatus.damage.rawValue) }
+  }
+
+  private func write(_ document: DocumentInspection, to out: inout Output) {
+    if json {
+      out.json { writer in
+        if let info = document.document?.info { writer.members(info) }
+        writer.member("recording", document.recordingID?.description)
+        writer.member("damage", document.damage?.reason)
+      }
+    } else if let info = document.document?.info {
+      out.line(
+        "document '\(Wording.harmless(info.name))' version \(info.version),"
+          + " \(info.isRemoved ? "removed" : Wording.bytes(info.byteCount))")
+    }
   }
 
   /// Prints a range of the file as sixteen bytes a line with their offset and their characters.

@@ -88,7 +88,8 @@ struct IntakeOptions: ParsableArguments {
     if skipped > 0 {
       Console.note("\(text) skipped, \(recorded) recorded")
     } else if Console.isTerminal {
-      Console.note("\(recorded) recorded")
+      let time = UInt64(max(0, monotonicNanoseconds() - counters.start))
+      Console.note("\(recorded) recorded in \(Wording.duration(time))")
     }
     if dropped > 0 { Console.note("\(Wording.count(dropped, "event")) dropped") }
     if json {

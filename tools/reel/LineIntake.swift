@@ -12,6 +12,8 @@ import Synchronization
 
 /// What `reel record` has done so far; also looked at by the task that shows progress.
 final class RecordCounters: Sendable {
+  /// When the work began, on the monotonic clock.
+  let start = monotonicNanoseconds()
   let events = Atomic<Int>(0)
   let skipped = Atomic<Int>(0)
   let dropped = Atomic<Int>(0)

@@ -16,9 +16,10 @@ struct QueryCommand: ParsableCommand {
         reel query trace/ --all --json | reel record copy/
 
       At most 1,000 events are printed unless --limit or --all says otherwise; when there are \
-      more, a message names the cursor to go on --after. With --json an event is a line in the \
-      very fields that `reel record` reads, so a recording goes out and in again without loss; \
-      --by prints {"value":…,"count":…} and --count {"count":…}.
+      more, a message names the position to go on --after. With --json an event is a line in the \
+      fields that `reel record` and `reel import` read: given each declared --attribute, and \
+      `reel import` a --max-payload where payloads are larger than 1 MiB, they take all of it \
+      back. --by prints {"value":…,"count":…} and --count {"count":…}.
       """)
 
   @Argument(help: "The folder of a recording, or a segment file.")
@@ -36,7 +37,7 @@ struct QueryCommand: ParsableCommand {
   var desc = false
 
   @Option(
-    help: "Go on after this cursor, which an earlier query named.", transform: Arguments.position)
+    help: "Go on after this position, which an earlier query named.", transform: Arguments.position)
   var after: Query.Position?
 
   @Flag(

@@ -21,9 +21,11 @@ struct RecordCommand: ParsableCommand {
         reel record trace/ --max-bytes 2G --max-age 7d < events.jsonl
         reel record trace/ --attribute tenant --attribute size:integer --durability disk
 
-      A line is an object with any of the fields id, timestamp_ns (nanoseconds since 1970 or ISO \
-      8601), kind, process, peer_process, module, function, arity, correlation_id, ast_node_id, \
-      node, call_id, parent_id, second_clock, data, and the attributes declared; integers may be \
+      A line is an object with any of the fields id (or id_hex), timestamp_ns (nanoseconds since \
+      1970 or ISO 8601), kind, process, peer_process, module, function, arity, correlation_id, \
+      ast_node_id, node, call_id, parent_id (or parent_id_hex), second_clock, the attributes \
+      declared, and one payload: data (any JSON), data_text (a string), or data_base64 with \
+      data_encoding (a number). data_term beside these is for people, and ignored. Integers may be \
       strings. A missing id or timestamp is filled in; data and fields that are not known are kept \
       as the exact bytes of their values. Empty lines are passed over.
 

@@ -12,9 +12,10 @@ struct VerifyCommand: ParsableCommand {
         reel verify trace/00000000000000000001.segment --json
 
       Works on a recording that is being written as well. Damage means lost events; a warning is \
-      about derived content, such as an index, that is passed over and built again; a note is \
-      about files that do not belong here. Exit status 4 when anything is damaged. With --json \
-      each finding is an object on a line of its own, and the last line holds the sums.
+      about derived content, such as an index, that readers pass over; a note is about files that \
+      do not belong here, and losses that were reported before. Exit status 4 when anything is \
+      damaged. With --json each finding is an object on a line of its own, and the last line holds \
+      the sums.
       """)
 
   @Argument(help: "The folder of a recording, or a segment file.")

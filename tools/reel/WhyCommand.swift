@@ -57,6 +57,9 @@ struct WhyCommand: ParsableCommand {
     } else if causes.links.isEmpty {
       Console.note("nothing is recorded that led to it")
     }
+    var status = AnswerStatus()
+    status.take(causes.damages)
+    try status.finish()
   }
 
   private static func write(_ title: String, _ event: Event, to out: inout Output) {

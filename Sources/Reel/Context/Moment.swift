@@ -47,9 +47,10 @@ extension Recording {
   ///     have them: each costs about as much as ``event(_:)``.
   /// - Returns: What is known; without processes where none lived.
   /// - Throws: ``ReelError/io(_:)``, ``ReelError/closed``. Damage is told in ``Moment/damages``.
-  /// - Complexity: Contexts lie in the recording every 16,384 events or 96 times their own bytes:
-  ///   the newest before the moment is read and what follows up to it. Events that came in too late
-  ///   by more than a segment make that more.
+  /// - Complexity: A context lies at the beginning of each segment, and another after 16,384
+  ///   records or 96 times its own bytes, whichever is later: the newest before the moment is read
+  ///   and what follows up to it. Events that came in too late by more than a segment make that
+  ///   more.
   ///   Of one process, only blocks that have it are decoded.
   public func moment(
     at time: Timestamp = .max, process: String? = nil, withPayloads: Bool = true

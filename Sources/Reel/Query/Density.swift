@@ -64,9 +64,7 @@ extension Recording {
     let counting = try Counting(query, snapshot: snapshot, cache: cache)
     try counting.spread(over: &density)
     density.completeness = completeness
-    for damage in counting.sources.takeDamages() where !completeness.damages.contains(damage) {
-      density.completeness.damages.append(damage)
-    }
+    density.completeness.add(counting.sources.takeDamages())
     return density
   }
 

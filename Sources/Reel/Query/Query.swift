@@ -105,11 +105,12 @@ public struct Completeness: Hashable, Sendable {
   public internal(set) var droppedEventCount: UInt64 = 0
   /// Events that retention has removed from the recording altogether, whatever was asked.
   public internal(set) var removedEventCount: UInt64 = 0
-  /// Whether a cut hides events that were asked about.
+  /// Whether a cut reaches into the time asked about, and so may hide events of it.
   public internal(set) var isCut = false
   /// Stretches that could not be read.
   public internal(set) var damages: [Corruption] = []
-  /// Sequence numbers that no file holds: what a copy made while recording lacks.
+  /// Sequence numbers that no file has: lost with a file, reported as lost before, or missed by a
+  /// copy that was made while recording.
   public internal(set) var missing: [ClosedRange<UInt64>] = []
   /// Whether the limit ended the answer before the last match.
   public internal(set) var isLimited = false
@@ -119,11 +120,16 @@ public struct Completeness: Hashable, Sendable {
     droppedEventCount == 0 && removedEventCount == 0 && !isCut && damages.isEmpty
       && missing.isEmpty && !isLimited
   }
+
+  /// Adds damage that is not told yet.
+  mutating func add(_ more: [Corruption]) {
+    for damage in more where !damages.contains(damage) { damages.append(damage) }
+  }
 }
 
 /// What answering a query read.
 public struct QueryCost: Hashable, Sendable {
-  /// Segments in the recording, and those that were opened.
+  /// Segments in the recording.
   public internal(set) var segmentCount = 0
   /// Segments whose directory was looked at.
   public internal(set) var segmentsOpened = 0
@@ -147,7 +153,8 @@ public struct Answer: Sendable {
   public let events: [Event]
   /// What the answer lacks.
   public let completeness: Completeness
-  /// Where the next page begins: to be given as ``Query/after``; nothing for an empty answer.
+  /// The place of the last event, after which the next page begins: to be given as ``Query/after``;
+  /// nothing for an empty answer.
   public let last: Query.Position?
   /// What it took.
   public let cost: QueryCost

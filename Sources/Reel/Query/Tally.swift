@@ -17,16 +17,20 @@ extension Recording {
   /// - Throws: ``ReelError/invalidArgument(_:)`` for an attribute that is not declared,
   ///   ``ReelError/io(_:)``, ``ReelError/closed``. Damage is reported in ``Tally/completeness``.
   public func tally(_ query: Query = Query(), by facet: Facet? = nil) throws(ReelError) -> Tally {
-    let snapshot = try snapshot()
+    try tally(query, by: facet, in: snapshot())
+  }
+
+  /// As ``tally(_:by:)``, of one moment of the recording.
+  func tally(
+    _ query: Query, by facet: Facet?, in snapshot: Snapshot
+  ) throws(ReelError) -> Tally {
     let counting = try Counting(query, snapshot: snapshot, cache: cache)
     // Not the sum of the facets: an event with several values of an attribute is in several.
     let count = try counting.count()
     var facets: [FacetCount] = []
     if let facet { facets = try counting.facets(facet) }
     var completeness = EventCursor.completeness(query, snapshot)
-    for damage in counting.sources.takeDamages() where !completeness.damages.contains(damage) {
-      completeness.damages.append(damage)
-    }
+    completeness.add(counting.sources.takeDamages())
     return Tally(
       count: count, facets: facets, completeness: completeness, cost: counting.sources.cost)
   }

@@ -4,7 +4,7 @@ public struct VerificationFinding: Hashable, Sendable {
   public enum Severity: String, Sendable {
     /// Events are lost, or wrong answers were possible had the bytes been believed.
     case damage
-    /// Derived content that is passed over and can be built again.
+    /// Derived content, such as an index, that readers pass over.
     case warning
     /// Something that does not belong here and does no harm, or was reported before.
     case note

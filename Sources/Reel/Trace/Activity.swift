@@ -14,32 +14,47 @@ public struct Activity: Hashable, Sendable {
   public let functions: [Item]
   /// The nodes of the syntax tree, in the same order.
   public let astNodes: [Item]
+  /// What is not counted of that time, and why; the damage met on the way to the open calls too.
+  public let completeness: Completeness
   /// Whether all is known that was open at the start.
-  public let isComplete: Bool
+  public let isStartKnown: Bool
+
+  /// Whether it has everything that was at work in that time.
+  public var isComplete: Bool { isStartKnown && completeness.isComplete }
 }
 
 extension Recording {
   /// The functions and nodes of the syntax tree that were at work from one moment to another, both
   /// inclusive: those that events name, and those of calls that were open at the start.
   ///
-  /// - Throws: As ``facets(of:_:)`` and ``moment(at:process:withPayloads:)``.
+  /// - Throws: ``ReelError/io(_:)``, ``ReelError/closed``. Damage is told in
+  ///   ``Activity/completeness``.
   /// - Complexity: That of ``facets(of:_:)``, and one ``moment(at:process:withPayloads:)``.
   public func activity(from: Timestamp, to: Timestamp) throws(ReelError) -> Activity {
     let query = Query(from: from, to: to)
-    var functions = try Self.items(facets(of: .function, query))
-    var astNodes = try Self.items(facets(of: .astNodeID, query))
-    var isComplete = true
+    let snapshot = try snapshot()
+    let byFunction = try tally(query, by: .function, in: snapshot)
+    let byNode = try tally(query, by: .astNodeID, in: snapshot)
+    var functions = Self.items(byFunction.facets)
+    var astNodes = Self.items(byNode.facets)
+    var completeness = byFunction.completeness
+    completeness.add(byNode.completeness.damages)
+    var isStartKnown = true
     if from > .min {
-      let before = try moment(
-        at: Timestamp(nanoseconds: from.nanoseconds - 1), withPayloads: false)
-      isComplete = before.isComplete
+      let before = try MomentReader(
+        at: Timestamp(nanoseconds: from.nanoseconds - 1), of: nil, snapshot: snapshot,
+        cache: cache, withPayloads: false
+      ).moment()
+      isStartKnown = before.isComplete
+      completeness.add(before.damages)
       for call in before.processes.flatMap(\.stack) {
         if let function = call.function { Self.count(function.description, in: &functions) }
         if let node = call.astNodeID { Self.count(node, in: &astNodes) }
       }
     }
     return Activity(
-      functions: Self.sorted(functions), astNodes: Self.sorted(astNodes), isComplete: isComplete)
+      functions: Self.sorted(functions), astNodes: Self.sorted(astNodes),
+      completeness: completeness, isStartKnown: isStartKnown)
   }
 
   private static func items(_ counts: [FacetCount]) -> [String: Activity.Item] {

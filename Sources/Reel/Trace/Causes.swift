@@ -33,6 +33,9 @@ public struct Causes: Hashable, Sendable {
   public let links: [Link]
   /// Whether the budget ended the chain, and not the beginning of what is known.
   public let isLimited: Bool
+  /// What could not be read on the way: a cause there is not found, and another, further back, may
+  /// stand in its place.
+  public let damages: [Corruption]
 }
 
 extension Recording {
@@ -45,7 +48,8 @@ extension Recording {
   ///   - number: The event's sequence number.
   ///   - limit: How many links at most.
   /// - Returns: Nothing when there is no such event.
-  /// - Throws: ``ReelError/io(_:)``, ``ReelError/closed``.
+  /// - Throws: ``ReelError/corrupted(_:)`` when the event itself cannot be read,
+  ///   ``ReelError/io(_:)``, ``ReelError/closed``. Other damage is told in ``Causes/damages``.
   /// - Complexity: A few queries a link, most of them for one event.
   public func causes(
     of number: SequenceNumber, limit: Int = 32
@@ -54,14 +58,14 @@ extension Recording {
     var search = CauseSearch(snapshot: try snapshot(), cache: cache)
     var links: [Causes.Link] = []
     var last = event
-    while links.count < limit {
-      guard let link = try search.cause(of: last) else {
-        return Causes(event: event, links: links, isLimited: false)
+    while let link = try search.cause(of: last) {
+      guard links.count < limit else {
+        return Causes(event: event, links: links, isLimited: true, damages: search.damages)
       }
       links.append(link)
       last = link.event
     }
-    return Causes(event: event, links: links, isLimited: try search.cause(of: last) != nil)
+    return Causes(event: event, links: links, isLimited: false, damages: search.damages)
   }
 }
 
@@ -71,6 +75,8 @@ struct CauseSearch {
   private let cache: ReadCache
   private let roles: KindRoles
   private var known: Set<SequenceNumber> = []
+  /// What could not be read.
+  private(set) var damages: [Corruption] = []
 
   /// How far back the send of a message is looked for, one after the other.
   private static let windows: [Int64] = [1_000_000, 32_000_000, 1_000_000_000, 30_000_000_000]
@@ -101,31 +107,69 @@ struct CauseSearch {
   }
 
   /// A link, unless the event is in the chain already: ids may be wrong.
-  private func check(_ event: Event?, _ reason: Causes.Reason) throws(ReelError) -> Causes.Link? {
+  private mutating func check(
+    _ event: Event?, _ reason: Causes.Reason
+  ) throws(ReelError) -> Causes.Link? {
     guard let event, let number = event.sequenceNumber, !known.contains(number) else { return nil }
     // What a context gives may be without its payload.
-    let whole = try IDLookup(snapshot: snapshot, cache: cache).find(number.rawValue)?.event
-    return Causes.Link(event: whole ?? event, reason: reason)
+    return Causes.Link(event: try find(number) ?? event, reason: reason)
+  }
+
+  // MARK: Damage
+
+  private mutating func note(_ more: [Corruption]) {
+    for damage in more where !damages.contains(damage) { damages.append(damage) }
+  }
+
+  /// What `body` looks up, or nothing where damage keeps it from that.
+  private mutating func lookUp<R>(
+    _ body: (IDLookup) throws(ReelError) -> R?
+  ) throws(ReelError) -> R? {
+    do throws(ReelError) {
+      return try body(IDLookup(snapshot: snapshot, cache: cache))
+    } catch .corrupted(let damage) {
+      note([damage])
+      return nil
+    }
+  }
+
+  private mutating func find(_ number: SequenceNumber) throws(ReelError) -> Event? {
+    try lookUp { lookup throws(ReelError) in try lookup.find(number.rawValue)?.event }
+  }
+
+  /// The first event of an answer that is wanted; the damage met up to there is noted.
+  private mutating func first(
+    _ query: Query, limit: Int?, where isWanted: (EventView) -> Bool
+  ) throws(ReelError) -> EventView? {
+    let cursor = try EventCursor(query, limit: limit, snapshot: snapshot, cache: cache)
+    var found: EventView?
+    while found == nil, let view = try cursor.next() {
+      if isWanted(view) { found = view }
+    }
+    note(cursor.completeness.damages)
+    return found
   }
 
   // MARK: Candidates
 
-  private func parent(of event: Event) throws(ReelError) -> Event? {
+  private mutating func parent(of event: Event) throws(ReelError) -> Event? {
     guard let id = event.parentID else { return nil }
-    return try IDLookup(snapshot: snapshot, cache: cache).find(id)?.event
+    return try lookUp { lookup throws(ReelError) in try lookup.find(id)?.event }
   }
 
-  private func moment(
+  private mutating func moment(
     _ process: String, before event: Event
   ) throws(ReelError) -> ProcessMoment? {
     guard let time = event.timestamp, let number = event.sequenceNumber else { return nil }
     let reader = MomentReader(
       at: time, of: process, snapshot: snapshot, cache: cache, below: number.rawValue,
       withPayloads: false)
-    return try reader.moment().processes.first { $0.name == process }
+    let moment = try reader.moment()
+    note(moment.damages)
+    return moment.processes.first { $0.name == process }
   }
 
-  private func entry(of exit: Event) throws(ReelError) -> Event? {
+  private mutating func entry(of exit: Event) throws(ReelError) -> Event? {
     guard let process = exit.process, let moment = try moment(process, before: exit) else {
       return nil
     }
@@ -134,16 +178,18 @@ struct CauseSearch {
   }
 
   /// The last event that matches `query` before `event`.
-  private func last(_ query: Query, before event: Event) throws(ReelError) -> Event? {
+  private mutating func last(_ query: Query, before event: Event) throws(ReelError) -> Event? {
     guard let time = event.timestamp, let number = event.sequenceNumber else { return nil }
     var query = query
     query.to = time
     query.order = .descending
     query.after = Query.Position(timestamp: time, sequenceNumber: number)
-    return try EventCursor(query, limit: 1, snapshot: snapshot, cache: cache).next()?.event
+    return try first(query, limit: 1) { _ in true }?.event
   }
 
-  private func lastReceive(_ process: String, before event: Event) throws(ReelError) -> Event? {
+  private mutating func lastReceive(
+    _ process: String, before event: Event
+  ) throws(ReelError) -> Event? {
     var query = Query()
     query.kinds = roles.kinds([.receive])
     query.process = process
@@ -151,33 +197,31 @@ struct CauseSearch {
     return query.kinds.isEmpty ? nil : try last(query, before: event)
   }
 
-  private func send(of receive: Event) throws(ReelError) -> Event? {
+  private mutating func send(of receive: Event) throws(ReelError) -> Event? {
     guard let time = receive.timestamp?.nanoseconds else { return nil }
+    let roles = self.roles
     for window in Self.windows {
       let (start, overflow) = time.subtractingReportingOverflow(window)
       var query = Query(
         from: overflow ? .min : Timestamp(nanoseconds: start), to: Timestamp(nanoseconds: time))
       query.kinds = roles.kinds([.send, .receive])
       var flows = MessageFlows()
-      let cursor = try EventCursor(query, limit: nil, snapshot: snapshot, cache: cache)
-      while let view = try cursor.next() {
+      var number: SequenceNumber?
+      let received = try first(query, limit: nil) { view in
         if view.kind.map({ roles[$0] }) == .send {
           flows.send(view)
-          continue
+          return false
         }
-        let send = flows.receive(view)
-        guard view.sequenceNumber == receive.sequenceNumber else { continue }
-        if let send {
-          return try IDLookup(snapshot: snapshot, cache: cache).find(send.rawValue)?.event
-        }
-        break
+        number = flows.receive(view)
+        return view.sequenceNumber == receive.sequenceNumber
       }
+      if received != nil, let number { return try find(number) }
     }
     return nil
   }
 
   /// The spawn, in another process, of the one that `beginning` tells of.
-  private func spawn(of beginning: Event) throws(ReelError) -> Event? {
+  private mutating func spawn(of beginning: Event) throws(ReelError) -> Event? {
     guard let process = beginning.process, let time = beginning.timestamp else { return nil }
     var query = Query(to: time)
     query.kinds = roles.kinds([.spawn])
@@ -186,10 +230,6 @@ struct CauseSearch {
       query.role = .process
     }
     query.order = .descending
-    let cursor = try EventCursor(query, limit: 10_000, snapshot: snapshot, cache: cache)
-    while let view = try cursor.next() {
-      if MessageLinker.child(view.event) == process { return view.event }
-    }
-    return nil
+    return try first(query, limit: 10_000) { MessageLinker.child($0.event) == process }?.event
   }
 }

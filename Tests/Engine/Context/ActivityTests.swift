@@ -26,6 +26,19 @@ import Testing
     try recorder.close()
   }
 
+  @Test func whatCannotBeReadOfItIsTold() throws {
+    let recipe = try DamageRecipe(isClosed: true)
+    let (from, to) = (Timestamp(nanoseconds: 10_000), Timestamp(nanoseconds: 20_000))
+    let whole = try Recording(folder: MemoryFolder(recipe.image)).activity(from: from, to: to)
+    #expect(whole.completeness.damages.isEmpty)
+    for block in recipe.blocks {
+      var image = recipe.image
+      for offset in block.bytes { image[block.file]?[offset] = 0 }
+      let harmed = try Recording(folder: MemoryFolder(image)).activity(from: from, to: to)
+      #expect(!harmed.completeness.damages.isEmpty && !harmed.isComplete, "\(block)")
+    }
+  }
+
   @Test func anEmptyAnswerSaysWhetherAnybodyLooked() throws {
     let clock = ManualClock()
     var configuration = RecorderConfiguration.tiny

@@ -49,6 +49,30 @@ import Testing
     #expect(try recording.causes(of: last)?.isLimited == false)
   }
 
+  @Test func whatCannotBeReadOnTheWayIsTold() throws {
+    let folder = MemoryFolder()
+    let recorder = try Recorder(folder: folder, configuration: .tiny)
+    try recorder.append(event(1, "error", "p", "first"))
+    try recorder.flush()
+    try recorder.append(event(2, "error", "q", "second", parent: "e1"))
+    try recorder.close()
+    let recording = try Recording(folder: folder)
+    let second = try #require(try recording.event(id: "e2")?.sequenceNumber)
+    let whole = try #require(try recording.causes(of: second))
+    #expect(whole.damages.isEmpty && whole.links.map(\.reason) == [.parent])
+    var image = folder.image
+    let name = try #require(image.keys.first { $0.hasSuffix(FileName.segmentSuffix) })
+    let segment = try SegmentFile(file: try MemoryFolder(image).open(name, .read))
+    let scan = try SegmentScanner(segment, byteCount: image[name]?.count ?? 0, check: .everything)
+      .scan()
+    let first = try #require(scan.blocks.first)
+    try #require(scan.blocks.count == 2)
+    for offset in first.offset..<(first.offset + first.byteCount) { image[name]?[offset] = 0 }
+    let harmed = try #require(
+      try Recording(folder: MemoryFolder(image)).causes(of: second))
+    #expect(!harmed.damages.isEmpty && harmed.links.isEmpty)
+  }
+
   /// Ids that name each other are no endless chain.
   @Test func aCircleOfParentsEnds() throws {
     let recording = try recording([

@@ -249,8 +249,9 @@ import Testing
       guard let first = blocks.first, blocks.count == 3 else { continue }
       var image = moment.model.live
       let second = first.piece.end..<piece.offset
-      for place in [(second.lowerBound - 300)..<second.lowerBound, second, (piece.end - 300)..<piece.end]
-      {
+      for place in [
+        (second.lowerBound - 300)..<second.lowerBound, second, (piece.end - 300)..<piece.end,
+      ] {
         let lost = [UInt8](repeating: 0, count: place.count)
         image.files[file]?.write(DiskOperation.Piece(offset: place.lowerBound, bytes: lost))
       }

@@ -181,7 +181,9 @@ struct ImportFile {
     case UInt8(ascii: "{"), 0x20, 0x09, 0x0A, 0x0D: return .jsonl
     default:
       if count == 0 { return .jsonl }
-      let magic = byte == 0x1F ? "; it may be compressed: gzip -dc FILE | reel import REC -" : ""
+      let magic =
+        byte == 0x1F
+        ? "; it may be compressed: gzip -dc FILE | reel import REC - --format jsonl" : ""
       throw ValidationError(
         "what \(path) is cannot be told from its name or first byte; give --format jsonl or beam"
           + magic)

@@ -64,7 +64,7 @@ enum Arguments {
   /// A sequence number: `#` and the number, or the number alone.
   static func sequenceNumber(_ text: String) throws -> SequenceNumber {
     guard let number = UInt64(text.hasPrefix("#") ? text.dropFirst() : text[...]) else {
-      throw ValidationError("'\(text)' is no cursor; give one such as '#1234'")
+      throw ValidationError("'\(text)' is no sequence number; give one such as '#1234'")
     }
     return SequenceNumber(rawValue: number)
   }
@@ -98,11 +98,11 @@ enum Arguments {
     return AttributeDeclaration(name: name, type: known)
   }
 
-  /// A cursor as an earlier answer gave it.
+  /// A position as an earlier answer gave it.
   static func position(_ text: String) throws -> Query.Position {
     guard let position = Query.Position(text) else {
       throw ValidationError(
-        "'\(text)' is no cursor; give one as an earlier query named it, such as"
+        "'\(text)' is no position; give one as an earlier query named it, such as"
           + " 1795223980598633000/17")
     }
     return position

@@ -41,7 +41,7 @@ enum Notes {
     """,
     """
     Append times: one thread, with the control after each append in the same loop. Where the system
-      takes the processor away for a while, it shows in both. "At a pace" the thread waits on the
+      takes the processor away for a while, it shows in both. At a fixed rate the thread waits on the
       clock for each event's moment, and does not wait when it is late.
     """,
     """
@@ -56,7 +56,7 @@ enum Notes {
   ]
 
   private static let settings = [
-    ReelStore.name: "default configuration.",
+    ReelStore.name: "default configuration, but for a cache of 1 GiB.",
     LMDBStore.name:
       "six tables; writable map, no syncs; durable with syncs and an ordinary map, as fast there.",
     LevelDBStore.name: "six prefixes, Snappy, Bloom filter of 10 bits, write buffer of 64 MiB.",
