@@ -10,6 +10,8 @@ struct BufferReader {
   private(set) var nextSequence: UInt64
   /// Where the frames end, as the header page said when the reader was made.
   let published: Int
+  /// Where those end of which the page said that a sync had made them durable; 0 for none.
+  let durable: Int
 
   /// What is read of the ring at first, most often to find that nothing has come, and then.
   private static let firstReadByteCount = 4 << 10
@@ -31,6 +33,9 @@ struct BufferReader {
     offset = Int(progress.released)
     nextSequence = 0
     published = Self.published(page.rawSpan)
+    let noted = page.rawSpan.integer(at: BufferHeader.durableOffset, as: UInt64.self)
+    // A page that contradicts itself is believed in neither.
+    durable = noted <= UInt64(published) ? Int(noted) : 0
   }
 
   /// Where the frames end, as a header page says.

@@ -59,7 +59,8 @@ extension Opening {
   /// Takes the records behind bytes that are no frames.
   ///
   /// Pages of a mapped buffer reach the disk in any order, so that a loss of power leaves holes.
-  /// With durability `disk` what lies behind a hole was not acknowledged then, and is left out.
+  /// With durability `disk` what lies behind a hole was not acknowledged then, and is left out; but
+  /// frames that an earlier commit had made durable are damaged whatever befell the system.
   /// After a kill frames that end before the header page says so are damaged: the buffer is then
   /// kept, as evidence.
   /// - Returns: How many records are lost in holes.
@@ -67,7 +68,8 @@ extension Opening {
     _ file: any File, _ reader: BufferReader, into appender: inout SegmentAppender
   ) throws(ReelError) -> UInt64 {
     let header = reader.header
-    let hasLostPower = mayHaveLostPower(since: header.created)
+    // What was synced before the last commit began is no page that did not reach the disk.
+    let hasLostPower = reader.offset >= reader.durable && mayHaveLostPower(since: header.created)
     let shortfall = reader.shortfall
     if shortfall == nil || hasLostPower {
       emptied.append(header.firstSequence)
