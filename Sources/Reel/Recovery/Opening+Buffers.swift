@@ -50,9 +50,11 @@ extension Opening {
 
   /// Whether the system has started anew since a moment, as far as its clocks tell.
   ///
-  /// Wrongly yes costs some milliseconds; a minute allows for clocks that were set.
+  /// Wrongly yes, as when the clock was set forward since, lets frames that have become damaged
+  /// seem never to have reached the disk; wrongly no lets those that never did seem damaged, and a
+  /// buffer stays for nothing. A minute allows for clocks that were set a little.
   private func mayHaveLostPower(since moment: Int64) -> Bool {
-    let start = configuration.clock.wall() &- configuration.clock.monotonic()
+    let start = configuration.clock.wall() &- configuration.clock.sinceBoot()
     return moment < start &+ 60_000_000_000
   }
 

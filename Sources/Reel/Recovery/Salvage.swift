@@ -392,5 +392,6 @@ private final class ArrivalClock: Clock {
   func set(wall: Int64) { lock.withLock { unsafe time = wall } }
   func wall() -> Int64 { lock.withLock { unsafe time } }
   func monotonic() -> Int64 { system.monotonic() }
+  func sinceBoot() -> Int64 { system.sinceBoot() }
   func random() -> UInt64 { system.random() }
 }

@@ -189,6 +189,33 @@ import Testing
     }
   }
 
+  /// A clock that stands still while the system is suspended knows nothing of when it was started.
+  @Test(arguments: [true, false])
+  func damageIsNotPutDownToALossOfPowerForASuspend(isSuspended: Bool) throws {
+    try withThreeBatches { path, buffer, frames in
+      try lose(frames[1].bytes, of: buffer)
+      let clock = ManualClock(wall: SystemClock().wall(), monotonic: 3_600_000_000_000)
+      if isSuspended {
+        clock.suspend(for: .seconds(86_400))
+      } else {
+        clock.jumpWall(by: .seconds(86_400))
+      }
+      var configuration = RecorderConfiguration()
+      configuration.clock = clock
+      let recorder = try Recorder(path: path, configuration: configuration)
+      #expect(recorder.recovery.damages.count == 1)
+      try recorder.close()
+      let isKept = try fileNames(path).contains { $0.hasSuffix(".buffer.damaged") }
+      #expect(isKept == isSuspended)
+    }
+  }
+
+  @Test func theSystemsClocksAgreeAboutWhenItWasStarted() {
+    let clock = SystemClock()
+    #expect(clock.sinceBoot() >= clock.monotonic() - 1_000_000_000)
+    #expect(clock.wall() > clock.sinceBoot())
+  }
+
   @Test(arguments: [1, 2])
   func framesThatRotAreReportedTheRestIsKeptAndTheBufferToo(lost: Int) throws {
     try withThreeBatches { path, buffer, frames in
