@@ -189,6 +189,23 @@ import Testing
     }
   }
 
+  /// As an older writer leaves it: then nobody can know what a loss of power has torn, and readers
+  /// do not give what an opening may leave out.
+  @Test func ofABufferThatDoesNotTellWhatWasDurableOnlyTheBeginningIsSure() throws {
+    try withThreeBatches(.disk) { path, buffer, frames in
+      let page = try bytes(ofFile: buffer)
+      #expect(BufferReader.durable(page) == frames[2].offset)
+      try lose(BufferHeader.durableOffset..<(BufferHeader.durableOffset + 8), of: buffer)
+      try lose(frames[1].bytes, of: buffer)
+      let answer = try Recording(path: path).events()
+      #expect(answer.events.count == 5 && answer.completeness.damages.count == 1)
+      let recorder = try reopen(path, afterStart: true)
+      #expect(recorder.recovery.damages.isEmpty)
+      try recorder.close()
+      #expect(try Recording(path: path).count() == 5)
+    }
+  }
+
   /// A clock that stands still while the system is suspended knows nothing of when it was started.
   @Test(arguments: [true, false])
   func damageIsNotPutDownToALossOfPowerForASuspend(isSuspended: Bool) throws {
