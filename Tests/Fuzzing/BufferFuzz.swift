@@ -17,10 +17,15 @@ enum BufferFuzz {
     let frames = SoundFrames(buffer: bytes)
     faults.attempt("reading a buffer") { faults throws(ReelError) in
       var reader = try BufferReader(file: try MemoryFolder(image).open(name, .read))
-      _ = try reader.read { record, sequence in
-        faults.expect(frames.vouch(for: sequence), "record \(sequence) without a checksum")
-        faults.expect(record.byteCount <= bytes.count, "a record beyond its file")
-      }
+      let end = reader.offset + reader.header.capacity
+      var passage: BufferReader.Passage
+      repeat {
+        _ = try reader.read { record, sequence in
+          faults.expect(frames.vouch(for: sequence), "record \(sequence) without a checksum")
+          faults.expect(record.byteCount <= bytes.count, "a record beyond its file")
+        }
+        passage = try reader.passHole(before: end, known: reader.nextSequence)
+      } while passage.isHole
     }
     inspect(image, name, &faults)
     faults.attempt("reading") { faults throws(ReelError) in
@@ -57,6 +62,13 @@ enum BufferFuzz {
         }
       }
     }
+  }
+}
+
+extension BufferReader.Passage {
+  fileprivate var isHole: Bool {
+    if case .hole = self { return true }
+    return false
   }
 }
 

@@ -67,19 +67,30 @@ import Testing
       durability: .process, recording: RecordingID(low: 1, high: 2), capacity: capacity, runID: 7,
       firstSequence: 1, created: 0)
     bytes.replaceSubrange(0..<72, with: header.encode())
-    let lap = BufferLap(number: 0, salt: 9, firstSequence: 1)
+    // Byte count, a record count of 1 and a sequence number that may come, all at once.
+    let head = 1 << 32 | UInt64(capacity / 2)
+    let lap = BufferLap(number: 0, salt: 9, firstSequence: head)
     bytes.replaceSubrange(128..<160, with: lap.encode(runID: 7))
     let progress = BufferProgress(
-      counter: 0, released: 0, nextSequence: 1 << 32, watermark: 0, segment: 0,
+      counter: 0, released: 0, nextSequence: head, watermark: 0, segment: 0,
       segmentByteCount: 0)
     bytes.replaceSubrange(256..<312, with: progress.encode(runID: 7))
-    // Byte count, a record count of 1 and a sequence number that may come, all at once.
-    for _ in 0..<(capacity / 8) { bytes.append(littleEndian: 1 << 32 | UInt64(capacity / 2)) }
+    bytes.overwrite(UInt64(capacity), at: BufferHeader.publishedOffset)
+    for _ in 0..<(capacity / 8) { bytes.append(littleEndian: head) }
     let file = try MemoryFolder(["ring": bytes]).open("ring", .read)
     var walk = BufferWalk(file: file, header: header)
-    try walk.walk(from: 0, sequence: 1 << 32)
+    try walk.walk(from: 0)
     #expect(walk.strayFrames.isEmpty)
-    #expect(walk.vainByteCount <= 20 * capacity)
+    #expect(walk.vainByteCount > capacity && walk.vainByteCount <= 20 * capacity)
+    var reader = try BufferReader(file: file)
+    #expect(try reader.read { _, _ in })
+    for _ in 0..<3 {
+      let passage = try reader.passHole(before: reader.published, known: head)
+      var isEnd = false
+      if case .end = passage { isEnd = true }
+      #expect(isEnd)
+      #expect(reader.vainByteCount > capacity && reader.vainByteCount <= 20 * capacity)
+    }
   }
 
   /// R31: each part is hashed where it is read, so a thousand in one place are none.

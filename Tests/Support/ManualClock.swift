@@ -7,6 +7,7 @@ final class ManualClock: Reel.Clock {
   private struct State {
     var wall: Int64
     var monotonic: Int64
+    var suspended: Int64 = 0
     var generator: SeededRandom
   }
 
@@ -18,6 +19,7 @@ final class ManualClock: Reel.Clock {
 
   func wall() -> Int64 { state.withLock { $0.wall } }
   func monotonic() -> Int64 { state.withLock { $0.monotonic } }
+  func sinceBoot() -> Int64 { state.withLock { $0.monotonic &+ $0.suspended } }
   func random() -> UInt64 { state.withLock { $0.generator.next() } }
 
   /// Lets time pass.
@@ -26,6 +28,15 @@ final class ManualClock: Reel.Clock {
     state.withLock {
       $0.wall &+= nanoseconds
       $0.monotonic &+= nanoseconds
+    }
+  }
+
+  /// Lets time pass in which the system is suspended.
+  func suspend(for duration: Duration) {
+    let nanoseconds = duration.nanoseconds
+    state.withLock {
+      $0.wall &+= nanoseconds
+      $0.suspended &+= nanoseconds
     }
   }
 

@@ -36,6 +36,8 @@ final class AppendLog: @unchecked Sendable {
   private(set) var syncRequest: UInt64 = 0
   private var writtenSequence: UInt64
   private var syncedSequence: UInt64 = 0
+  /// The last sequence number that a group commit has made durable.
+  private var committedSequence: UInt64 = 0
   private(set) var isClosing = false
   private(set) var retentionRequest: RetentionRequest?
   private var retentionAnswer: Result<RetentionReport, ReelError>?
@@ -222,7 +224,7 @@ final class AppendLog: @unchecked Sendable {
         nextSequenceNumber: SequenceNumber(rawValue: buffer.nextSequence),
         droppedEventCount: droppedEventCount, bufferedByteCount: buffer.usedByteCount,
         durableSequenceNumber: SequenceNumber(
-          rawValue: max(buffer.lastProgress.watermark, syncedSequence)),
+          rawValue: max(buffer.lastProgress.watermark, syncedSequence, committedSequence)),
         stall: stall ?? commitStall)
     }
   }
@@ -273,6 +275,7 @@ final class AppendLog: @unchecked Sendable {
   private func commitGroup() throws(ReelError) {
     if commitStall == nil { gatherCommitters() }
     let target = buffer.head
+    let last = buffer.nextSequence - 1
     let groupCount = committerCount
     let page = buffer.headerPage()
     let ranges = buffer.uncommittedRanges(to: target)
@@ -283,6 +286,7 @@ final class AppendLog: @unchecked Sendable {
     lock.lock()
     try result.get()
     buffer.markCommitted(target, released: released)
+    committedSequence = last
     committerCount -= groupCount
     lastGroupCount = groupCount
     commitStall = nil

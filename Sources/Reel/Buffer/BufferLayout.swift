@@ -15,6 +15,7 @@
 /// |     56 |    8 | created       | wall clock, nanoseconds                              |
 /// |     64 |    8 | checksum      | XXH3-64 of the 64 bytes before                       |
 /// |     80 |    8 | published     | the end of the last frame, through all laps: a hint  |
+/// |     88 |    8 | durable       | `disk`: frames before were synced before this was written |
 /// |    128 |   32 | lap entry 0   | laps with an even number                             |
 /// |    192 |   32 | lap entry 1   | laps with an odd number                              |
 /// |    256 |   56 | progress 0    | ``BufferProgress``, even counters                    |
@@ -30,6 +31,11 @@ struct BufferHeader: Hashable, Sendable {
   /// A reader who finds the page as it was before need not look at the ring. Nothing else depends
   /// on it.
   static let publishedOffset = 80
+  /// Where a group commit (`disk`) notes the end of the frames that the one before it had synced.
+  ///
+  /// What fails a check before that is damaged; what does behind it may have been torn by a loss of
+  /// power. 0 in files of durability `process`, and of writers that did not note it.
+  static let durableOffset = 88
   static let maximumCapacity = 1 << 30
 
   var durability: Durability

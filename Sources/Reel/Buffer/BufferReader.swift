@@ -1,7 +1,8 @@
 /// Reads a write-ahead buffer file: whole, after its writer has died, or step by step while it
 /// writes.
 ///
-/// Frames end where a checksum fails, which is where the writer was.
+/// Frames end where a checksum fails, which is where the writer was, or where they are damaged:
+/// then it goes on behind that with ``passHole(before:known:)``.
 struct BufferReader {
   let file: any File
   let header: BufferHeader
@@ -10,6 +11,12 @@ struct BufferReader {
   private(set) var nextSequence: UInt64
   /// Where the frames end, as the header page said when the reader was made.
   let published: Int
+  /// Where those end of which the page said that a sync had made them durable; 0 for none.
+  let durable: Int
+  /// How far whole frames have been looked for behind the place where the frames end.
+  var searchedTo = 0
+  /// The bytes that were hashed in looking for frames and were none.
+  var vainByteCount = 0
 
   /// What is read of the ring at first, most often to find that nothing has come, and then.
   private static let firstReadByteCount = 4 << 10
@@ -30,17 +37,25 @@ struct BufferReader {
     }
     offset = Int(progress.released)
     nextSequence = 0
-    published = Self.published(page.rawSpan)
+    published = Self.published(page)
+    durable = Self.durable(page)
   }
 
-  /// Where the frames end, as a header page says.
-  private static func published(_ page: RawSpan) -> Int {
-    Int(clamping: page.integer(at: BufferHeader.publishedOffset, as: UInt64.self))
+  /// Where the frames end, as the fields of a header page say.
+  static func published(_ page: [UInt8]) -> Int {
+    Int(clamping: page.rawSpan.integer(at: BufferHeader.publishedOffset, as: UInt64.self))
+  }
+
+  /// Where the frames end that a sync had made durable before the page was written; 0 where it does
+  /// not say so, or contradicts itself.
+  static func durable(_ page: [UInt8]) -> Int {
+    let noted = page.rawSpan.integer(at: BufferHeader.durableOffset, as: UInt64.self)
+    return noted <= UInt64(published(page)) ? Int(noted) : 0
   }
 
   /// The bytes that a header page calls frames and that were not found to be any, as offsets in the
   /// file; nothing when there are none.
-  func shortfall(_ page: [UInt8]) -> Range<Int>? { shortfall(to: Self.published(page.rawSpan)) }
+  func shortfall(_ page: [UInt8]) -> Range<Int>? { shortfall(to: Self.published(page)) }
 
   /// As ``shortfall(_:)``, by the header page from when the reader was made.
   var shortfall: Range<Int>? { shortfall(to: published) }
@@ -90,11 +105,7 @@ struct BufferReader {
     _ page: [UInt8], _ body: (borrowing RecordView, UInt64) -> Void
   ) throws(ReelError) -> Bool? {
     let number = UInt64(offset / header.capacity)
-    guard
-      let lap = BufferLap(
-        decoding: page.rawSpan, at: BufferLap.offset(number), runID: header.runID),
-      lap.number == number
-    else { return nil }
+    guard let lap = lap(number, page) else { return nil }
     var window: [UInt8] = []
     var windowStart = offset
     let lapEnd = (offset / header.capacity + 1) * header.capacity
@@ -136,28 +147,63 @@ struct BufferReader {
   private mutating func take(
     _ frame: RawSpan, salt: UInt64, _ body: (borrowing RecordView, UInt64) -> Void
   ) -> Bool {
+    let head = FrameHead(frame)
+    guard nextSequence == 0 || head.sequence == nextSequence,
+      isFrame(frame, at: offset, salt: salt)
+    else { return false }
+    var rest = frame.extracting(BufferFrame.headerByteCount..<frame.byteCount)
+    for index in 0..<head.recordCount {
+      guard let record = try? RecordView(rest) else { return false }
+      body(record, head.sequence + index)
+      rest = rest.extracting(record.byteCount..<rest.byteCount)
+    }
+    nextSequence = head.sequence + head.recordCount
+    return true
+  }
+
+  /// Goes on with the frame at `offset`, which begins with `sequence`.
+  mutating func goOn(at offset: Int, _ sequence: UInt64) {
+    self.offset = offset
+    nextSequence = sequence
+    searchedTo = 0
+  }
+
+  // MARK: Frames
+
+  /// What the first bytes of a frame say.
+  struct FrameHead {
+    var byteCount: Int
+    var recordCount: UInt64
+    var sequence: UInt64
+
+    init(_ bytes: RawSpan) {
+      byteCount = Int(bytes.integer(at: 8, as: UInt32.self))
+      recordCount = UInt64(bytes.integer(at: 12, as: UInt32.self))
+      sequence = bytes.integer(at: 16, as: UInt64.self)
+    }
+  }
+
+  /// The entry that a header page has for a lap, when it is whole.
+  func lap(_ number: UInt64, _ page: [UInt8]) -> BufferLap? {
+    let lap = BufferLap(
+      decoding: page.rawSpan, at: BufferLap.offset(number), runID: header.runID)
+    return lap?.number == number ? lap : nil
+  }
+
+  /// Whether the bytes are a frame at `offset`, and its records what they should be.
+  func isFrame(_ frame: RawSpan, at offset: Int, salt: UInt64) -> Bool {
     let checksum = frame.integer(at: 0, as: UInt64.self)
     let seed = salt &+ UInt64(offset)
     guard checksum == Checksum.xxh3(frame.extracting(8..<frame.byteCount), seed: seed) else {
       return false
     }
-    let recordCount = frame.integer(at: 12, as: UInt32.self)
-    let first = frame.integer(at: 16, as: UInt64.self)
-    guard nextSequence == 0 || first == nextSequence, first >= 1, first <= Limits.sequenceNumber,
-      isWhole(frame, recordCount)
-    else { return false }
-    var rest = frame.extracting(BufferFrame.headerByteCount..<frame.byteCount)
-    for index in 0..<UInt64(recordCount) {
-      guard let record = try? RecordView(rest) else { return false }
-      body(record, first + index)
-      rest = rest.extracting(record.byteCount..<rest.byteCount)
-    }
-    nextSequence = first + UInt64(recordCount)
-    return true
+    let head = FrameHead(frame)
+    return head.sequence >= 1 && head.sequence <= Limits.sequenceNumber
+      && isWhole(frame, head.recordCount)
   }
 
   /// Whether the records of a frame fill it: none is handed out of one where they do not.
-  private func isWhole(_ frame: RawSpan, _ recordCount: UInt32) -> Bool {
+  private func isWhole(_ frame: RawSpan, _ recordCount: UInt64) -> Bool {
     var rest = frame.extracting(BufferFrame.headerByteCount..<frame.byteCount)
     for _ in 0..<recordCount {
       guard let record = try? RecordView(rest) else { return false }
@@ -166,7 +212,7 @@ struct BufferReader {
     return rest.byteCount == 0
   }
 
-  private func readRing(at offset: Int, byteCount: Int) throws(ReelError) -> [UInt8] {
+  func readRing(at offset: Int, byteCount: Int) throws(ReelError) -> [UInt8] {
     try file.read(
       at: BufferHeader.byteCount + offset % header.capacity, byteCount: byteCount)
   }

@@ -185,6 +185,7 @@ final class WriteAheadBuffer {
     var page = region.bytes(0..<BufferHeader.byteCount).copied()
     // It is written before the frames are, which readers must not take for looked at by then.
     page.overwrite(UInt64(committed), at: BufferHeader.publishedOffset)
+    page.overwrite(UInt64(committed), at: BufferHeader.durableOffset)
     return page
   }
 

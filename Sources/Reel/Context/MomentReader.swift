@@ -204,6 +204,7 @@ extension SnapshotDraft {
     segments = snapshot.segments
     buffered = snapshot.buffered
     firstBufferedSequence = snapshot.firstBufferedSequence
+    bufferHoles = snapshot.bufferHoles
     control = snapshot.control
     recording = snapshot.recording
     bufferByteCount = snapshot.bufferByteCount

@@ -44,7 +44,7 @@ public struct BufferInspection: Sendable {
     /// What is wrong with its records, its checksum being right.
     public let damage: Corruption?
 
-    /// Of its last record, or of the one before its first when it has none.
+    /// The number after that of its last record; its first when it has none.
     var nextSequence: UInt64 { firstSequenceNumber.rawValue &+ UInt64(recordCount) }
     /// Its bytes in the file, padding not counted.
     public var bytes: Range<Int> {
@@ -130,7 +130,7 @@ public struct BufferInspection: Sendable {
     progress = BufferProgress.all(in: page.rawSpan, runID: header.runID).map(Progress.init)
     var walk = BufferWalk(file: file, header: header)
     if let newest = progress.last {
-      try walk.walk(from: newest.released, sequence: newest.nextSequenceNumber.rawValue)
+      try walk.walk(from: newest.released)
     } else {
       walk.endReason = "no progress entry is whole"
       damages.append(

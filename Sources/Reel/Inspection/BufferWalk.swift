@@ -1,7 +1,6 @@
-/// Goes through the frames of a buffer and notes why they end where they do.
+/// Goes through the frames of a buffer and notes why they end where they do, for inspection.
 ///
-/// Readers and recovery use ``BufferReader``, which needs no reason; recovery uses this after a
-/// loss of power, for what lies behind the end.
+/// Readers, recovery and repair use ``BufferReader``, which needs no reason.
 struct BufferWalk {
   typealias Frame = BufferInspection.Frame
 
@@ -31,17 +30,15 @@ struct BufferWalk {
     self.header = header
   }
 
-  /// Walks from the frame at `start` on, counted through all laps; `sequence` is the first number
-  /// that is in no block.
-  mutating func walk(from start: Int, sequence: UInt64) throws(ReelError) {
+  /// Walks from the frame at `start` on, counted through all laps.
+  mutating func walk(from start: Int) throws(ReelError) {
     offset = start
     while let lap = try lap(offset / header.capacity) {
       let lapEnd = (offset / header.capacity + 1) * header.capacity
       if try walk(lap, to: lapEnd) { continue }
-      let minimum = max(expected, sequence)
-      try findStrayFrames(lap, from: offset + 8, to: lapEnd, minimum)
+      try findStrayFrames(lap, from: offset + 8, to: lapEnd)
       if let next = try self.lap(lapEnd / header.capacity) {
-        try findStrayFrames(next, from: lapEnd, to: lapEnd + header.capacity, minimum)
+        try findStrayFrames(next, from: lapEnd, to: lapEnd + header.capacity)
       }
       try forgetFramesOfLiveWriter(lap, lapEnd)
       return
@@ -146,10 +143,11 @@ struct BufferWalk {
   /// Looks for whole frames that come later: their checksums include their offset and the lap's
   /// salt, so nothing else can pass for one.
   private mutating func findStrayFrames(
-    _ lap: BufferLap, from start: Int, to lapEnd: Int, _ minimum: UInt64
+    _ lap: BufferLap, from start: Int, to lapEnd: Int
   ) throws(ReelError) {
     var place = (start + 7) & ~7
-    let maximum = minimum &+ UInt64(header.capacity)
+    let minimum = max(expected, lap.firstSequence)
+    let maximum = lap.firstSequence &+ UInt64(header.capacity / Record.headerByteCount)
     while lapEnd - place >= BufferFrame.headerByteCount {
       // Only a head that could be one is worth a checksum.
       try fill(at: place, byteCount: BufferFrame.headerByteCount, to: lapEnd)
@@ -159,7 +157,7 @@ struct BufferWalk {
       let recordCount = Int(window.rawSpan.integer(at: position + 12, as: UInt32.self))
       let first = window.rawSpan.integer(at: position + 16, as: UInt64.self)
       if recordCount > 0, byteCount / Record.headerByteCount >= recordCount, first >= minimum,
-        first < maximum, byteCount <= lapEnd - place
+        first <= maximum, byteCount <= lapEnd - place
       {
         guard vainByteCount <= Self.vainRounds * header.capacity else { return }
         if let frame = try frame(at: place, lap, to: lapEnd).frame {

@@ -85,6 +85,8 @@ final class Snapshot: Sendable {
   /// ``firstBufferedSequence`` are in segments as well.
   let buffered: [DecodedBlock]
   let firstBufferedSequence: UInt64
+  /// The sequence numbers that damaged frames of the buffer had, with others behind them.
+  let bufferHoles: [Range<UInt64>]
   let control: ControlState
   let recording: RecordingID?
   let bufferByteCount: Int
@@ -102,6 +104,7 @@ final class Snapshot: Sendable {
     settledEventCount = settled.eventCount
     buffered = draft.buffered
     firstBufferedSequence = draft.firstBufferedSequence
+    bufferHoles = draft.bufferHoles
     control = draft.control
     recording = draft.recording
     bufferByteCount = draft.bufferByteCount
@@ -114,6 +117,18 @@ final class Snapshot: Sendable {
   /// The first sequence number that was not given when the snapshot was taken.
   var nextSequence: UInt64 {
     buffered.last.map { $0.header.lastSequence + 1 } ?? firstBufferedSequence
+  }
+
+  /// Where those end who go over everything after `position` in order of arrival: before the first
+  /// hole in the buffer.
+  ///
+  /// A recorder with durability `disk` has in memory what the file has damaged, and writes it into
+  /// a block: whoever had gone on would never be given it.
+  func arrivalEnd(after position: UInt64) -> UInt64 {
+    guard let hole = bufferHoles.first(where: { $0.upperBound > position &+ 1 }) else {
+      return nextSequence
+    }
+    return max(hole.lowerBound, position &+ 1)
   }
 }
 
@@ -142,6 +157,7 @@ struct SnapshotDraft {
   var segments: [ReadableSegment] = []
   var buffered: [DecodedBlock] = []
   var firstBufferedSequence: UInt64 = 1
+  var bufferHoles: [Range<UInt64>] = []
   var control = ControlState()
   var recording: RecordingID?
   var bufferByteCount = 0

@@ -227,7 +227,7 @@ final class SnapshotReader {
     let end = findMissing()
     draft.otherDamages =
       foreignSegments + unreadableBuffers.sorted { $0.key < $1.key }.map(\.value)
-      + (tail?.damage.map { [$0] } ?? [])
+      + (tail?.damages(from: next) ?? [])
     if lacksEnd {
       // It would come behind the newest segment's last block; of documents alone nothing is told.
       let newest = draft.segments.last
@@ -245,6 +245,7 @@ final class SnapshotReader {
     }
     guard let tail else {
       draft.buffered = []
+      draft.bufferHoles = []
       draft.bufferByteCount = 0
       return
     }
@@ -252,8 +253,11 @@ final class SnapshotReader {
     draft.bufferByteCount = tail.byteCount
     draft.bufferName = tail.name
     draft.recording = draft.recording ?? tail.recording
+    draft.bufferHoles = tail.holes(from: next)
     let first = draft.buffered.first?.header.firstSequence ?? released
-    if first > end { draft.missing.append(end...(first - 1)) }
+    // What damaged frames had is told as damage.
+    let told = min(first, draft.bufferHoles.first?.lowerBound ?? first)
+    if told > end { draft.missing.append(end...(told - 1)) }
     draft.firstBufferedSequence = max(next, first)
   }
 

@@ -272,7 +272,7 @@ struct Salvage {
     buffer sequence: UInt64, _ tell: (Corruption) -> Void
   ) throws(ReelError) {
     let file = try source.open(FileName.buffer(firstSequence: sequence), .read)
-    let reader: BufferReader
+    var reader: BufferReader
     do throws(ReelError) {
       reader = try BufferReader(file: file)
     } catch {
@@ -295,30 +295,32 @@ struct Salvage {
     let progress = try reader.progress()
     end = max(end, sequence + 1, progress?.nextSequence ?? 1)
     clock.set(wall: max(clock.wall(), reader.header.created))
-    var walk = BufferWalk(file: file, header: reader.header)
-    try walk.walk(from: reader.offset, sequence: progress?.nextSequence ?? expected)
-    for damage in walk.damages { note(damage, tell) }
-    try noteEnd(of: reader, progress, hasDamage: !walk.damages.isEmpty, tell)
-    for frame in walk.frames + walk.strayFrames where frame.damage == nil {
-      let attributeCount = read(
-        try walk.bytes(of: frame), frame.firstSequenceNumber.rawValue, reader.header.runID)
-      if attributeCount > attributes.declarations.count {
-        noteLostAttributes(file.path, frame.bytes, tell)
+    let runID = reader.header.runID
+    let ringEnd = reader.offset + reader.header.capacity
+    var attributeCount = 0
+    while true {
+      _ = try reader.read { record, sequence in
+        attributeCount = max(attributeCount, Self.attributeCount(record))
+        buffered.append((sequence, runID, record.bytes.copied()))
       }
+      let known = progress?.nextSequence ?? expected
+      guard case .hole(let hole) = try reader.passHole(before: ringEnd, known: known) else { break }
+      note(hole.damage(file.path, "these bytes of the buffer are damaged"), tell)
+    }
+    try noteEnd(of: reader, progress, tell)
+    if attributeCount > attributes.declarations.count {
+      noteLostAttributes(file.path, BufferHeader.byteCount..<(try file.byteCount()), tell)
     }
   }
 
-  /// Tells of frames that a buffer's header knows of and that are not there: at least the next
-  /// number was given, and how many more nobody can tell.
+  /// Tells of frames that a buffer's header knows of and that are not there: where their heads do
+  /// not say how many records they had, at least the next number was given.
   private mutating func noteEnd(
-    of reader: BufferReader, _ progress: BufferProgress?, hasDamage: Bool,
-    _ tell: (Corruption) -> Void
+    of reader: BufferReader, _ progress: BufferProgress?, _ tell: (Corruption) -> Void
   ) throws(ReelError) {
-    var reader = reader
-    _ = try reader.read { _, _ in }
     guard let shortfall = reader.shortfall else { return }
-    end = max(end, max(reader.nextSequence, progress?.nextSequence ?? 1) + 1)
-    guard !hasDamage else { return }
+    let next = max(reader.nextSequence, progress?.nextSequence ?? 1)
+    end = max(end, try reader.claimedEnd(known: next) ?? 0, next + 1)
     note(
       Corruption(
         path: reader.file.path, bytes: shortfall,
@@ -335,21 +337,6 @@ struct Salvage {
       Corruption(
         path: last.file.path, bytes: last.byteCount..<last.byteCount,
         reason: RecoveryReport.lostEndReason), tell)
-  }
-
-  /// - Returns: How many attributes must be declared for its records to be understood.
-  private mutating func read(_ frame: [UInt8], _ first: UInt64, _ runID: UInt64) -> Int {
-    var attributeCount = 0
-    var rest = frame.rawSpan.extracting(BufferFrame.headerByteCount..<frame.count)
-    var sequence = first
-    while rest.byteCount > 0, let record = try? RecordView(rest) {
-      let byteCount = record.byteCount
-      attributeCount = max(attributeCount, Self.attributeCount(record))
-      buffered.append((sequence, runID, record.bytes.copied()))
-      rest = rest.extracting(byteCount..<rest.byteCount)
-      sequence += 1
-    }
-    return attributeCount
   }
 
   // MARK: Documents
@@ -392,5 +379,6 @@ private final class ArrivalClock: Clock {
   func set(wall: Int64) { lock.withLock { unsafe time = wall } }
   func wall() -> Int64 { lock.withLock { unsafe time } }
   func monotonic() -> Int64 { system.monotonic() }
+  func sinceBoot() -> Int64 { system.sinceBoot() }
   func random() -> UInt64 { system.random() }
 }

@@ -6,12 +6,14 @@
   internal import Darwin
 #endif
 
-/// The two clocks and the source of randomness, which tests replace.
+/// The clocks and the source of randomness, which tests replace.
 protocol Clock: Sendable {
   /// Nanoseconds since the Unix epoch; may jump.
   func wall() -> Int64
   /// Nanoseconds since some fixed moment; never goes back.
   func monotonic() -> Int64
+  /// Nanoseconds since the system was started, those included in which it was suspended.
+  func sinceBoot() -> Int64
   /// 64 random bits, different at each call.
   func random() -> UInt64
 }
@@ -20,6 +22,14 @@ protocol Clock: Sendable {
 struct SystemClock: Clock {
   func wall() -> Int64 { read(CLOCK_REALTIME) }
   func monotonic() -> Int64 { read(CLOCK_MONOTONIC) }
+  func sinceBoot() -> Int64 {
+    #if canImport(Darwin)
+      // It goes on while the system sleeps.
+      read(CLOCK_MONOTONIC)
+    #else
+      read(CLOCK_BOOTTIME)
+    #endif
+  }
   func random() -> UInt64 { UInt64.random(in: .min ... .max) }
 
   private func read(_ clock: clockid_t) -> Int64 {

@@ -14,6 +14,8 @@ struct ArrivalReader {
   /// Blocks that may still be decoded before the caller is given a chance to stop.
   private var blocksLeft = 256
   private var cost = QueryCost()
+  /// The first sequence number that is not given yet.
+  private let end: UInt64
 
   init(
     _ query: Query, after position: UInt64, limit: Int, snapshot: Snapshot, cache: ReadCache
@@ -22,6 +24,7 @@ struct ArrivalReader {
     self.cache = cache
     self.limit = limit
     self.position = position
+    end = snapshot.arrivalEnd(after: position)
     filter = try BlockFilter(query, schema: snapshot.control.attributes)
     batch = FollowedBatch(cursor: SequenceNumber(rawValue: position))
   }
@@ -32,7 +35,7 @@ struct ArrivalReader {
   var result: FollowedBatch {
     var batch = batch
     batch.cursor = SequenceNumber(rawValue: position)
-    batch.isAtEnd = position &+ 1 >= snapshot.nextSequence
+    batch.isAtEnd = position &+ 1 >= end
     return batch
   }
 
@@ -47,11 +50,11 @@ struct ArrivalReader {
       try read(segment)
     }
     for block in snapshot.buffered where block.header.lastSequence > position {
-      if isFull { return }
+      if isFull || block.header.firstSequence >= end { break }
       passHole(before: max(block.header.firstSequence, snapshot.firstBufferedSequence))
       try take(block, rows(of: block))
     }
-    if !isFull { passHole(before: snapshot.nextSequence) }
+    if !isFull { passHole(before: end) }
   }
 
   // MARK: Segments

@@ -4,6 +4,8 @@
 /// It goes on across sealed segments, dropped ones, crashes and restarts of the recorder, and tells
 /// what it had to leave out. Events that have been removed are not given. It never makes the
 /// recorder wait: one that is too slow for the recording's retention is told what it has missed.
+/// Before damage in the write-ahead buffer it waits until the recorder has put the events into a
+/// block, which one with durability `disk` does, or the next one has found them to be lost.
 /// A follower belongs to one task.
 public final class Follower {
   /// What must hold of an event; its order and ``Query/after`` do not matter.

@@ -118,6 +118,99 @@ import Testing
     }
   }
 
+  /// Damages each frame and each filler, in one lap and across two, and reads what is left.
+  @Test(arguments: seeds(3), [true, false])
+  func whatLiesBehindADamagedFrameIsFoundHoweverTheLapsLie(seed: UInt64, isZeroed: Bool) throws {
+    try withTemporaryDirectory { path in
+      var random = SeededRandom(seed)
+      var ring = try Ring(path, .process)
+      var fillerCount = 0
+      for step in 0..<120 {
+        let events = (0...(random.chance(5) ? random.below(6) : 0)).map { _ in
+          Event(timestamp: 1, payload: Payload([UInt8](repeating: 7, count: random.below(400))))
+        }
+        if try !ring.append(events) { ring.release(1 + random.below(max(ring.frameCount, 1))) }
+        guard step % 12 == 11, ring.frameCount > 0 else { continue }
+        let whole = try bytes(ofFile: path + "/" + FileName.buffer(firstSequence: 1))
+        let file = try ring.folder.open(FileName.buffer(firstSequence: 1), .read)
+        for frame in try BufferInspection(file: file).frames {
+          var content = whole
+          if isZeroed {
+            for place in frame.bytes { content[place] = 0 }
+          } else {
+            content[frame.bytes.upperBound - 1] ^= 1
+          }
+          try write(content, toFile: path + "/copy")
+          let copy = try ring.folder.open("copy", .read)
+          let (found, holes, reader) = try Self.readAll(copy)
+          let lost = frame.firstSequenceNumber.rawValue..<frame.nextSequence
+          let note = "seed \(seed), step \(step), frame \(frame.firstSequenceNumber)"
+          #expect(found == ring.sequences.filter { !lost.contains($0) }, "\(note)")
+          if frame.recordCount == 0 { fillerCount += 1 }
+          if frame.nextSequence > ring.sequences[ring.sequences.count - 1], frame.recordCount > 0 {
+            #expect(holes.isEmpty && reader.shortfall != nil, "\(note)")
+            let claimed = try reader.claimedEnd(known: lost.lowerBound)
+            #expect(claimed == (isZeroed ? nil : lost.upperBound), "\(note)")
+          } else {
+            #expect(holes.map(\.sequences) == [lost], "\(note)")
+            #expect(holes.map(\.bytes.lowerBound) == [frame.fileOffset], "\(note)")
+            #expect(reader.shortfall == nil, "\(note)")
+          }
+        }
+      }
+      #expect(fillerCount > 0, "seed \(seed)")
+    }
+  }
+
+  /// What looks like frames in the payload of a damaged one is not hashed, unless its head is gone.
+  @Test func aDamagedFrameWhoseHeadIsWholeIsPassedOverAtOnce() throws {
+    try withTemporaryDirectory { path in
+      var hashed = 0
+      for shift in 0..<8 {
+        var ring = try Ring(path + "/\(shift)", .process)
+        var payload = [UInt8](repeating: 0, count: shift)
+        for _ in 0..<60 {
+          payload.append(littleEndian: UInt64(0))
+          // 512 bytes in one record, with a number that comes.
+          payload.append(littleEndian: UInt64(1 << 32 | 512))
+          payload.append(littleEndian: UInt64(3))
+        }
+        for content in [[1], payload, [UInt8](repeating: 2, count: 1000)] {
+          #expect(try ring.append([Event(timestamp: 1, payload: Payload(content))]))
+        }
+        let name = FileName.buffer(firstSequence: 1)
+        let frames = try BufferInspection(file: try ring.folder.open(name, .read)).frames
+        for isHeadGone in [false, true] {
+          var content = try bytes(ofFile: path + "/\(shift)/" + name)
+          let place = isHeadGone ? frames[1].bytes.lowerBound + 11 : frames[1].bytes.upperBound - 1
+          content[place] ^= 0x80
+          try write(content, toFile: path + "/\(shift)/copy")
+          let (found, _, reader) = try Self.readAll(try ring.folder.open("copy", .read))
+          #expect(found == [1, 3])
+          hashed += reader.vainByteCount
+          #expect(isHeadGone || reader.vainByteCount == 0)
+        }
+      }
+      #expect(hashed > 0)
+    }
+  }
+
+  /// All numbers that a reader finds, also behind holes.
+  private static func readAll(
+    _ file: any File
+  ) throws -> (found: [UInt64], holes: [BufferHole], reader: BufferReader) {
+    var reader = try BufferReader(file: file)
+    let known = try reader.progress()?.nextSequence ?? 0
+    var found: [UInt64] = []
+    var holes: [BufferHole] = []
+    while true {
+      _ = try reader.read { _, sequence in found.append(sequence) }
+      let passage = try reader.passHole(before: reader.published, known: known)
+      guard case .hole(let hole) = passage else { return (found, holes, reader) }
+      holes.append(hole)
+    }
+  }
+
   @Test func aFlippedBitEndsTheFramesThere() throws {
     try withTemporaryDirectory { path in
       var ring = try Ring(path, .process)

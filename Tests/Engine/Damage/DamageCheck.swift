@@ -9,14 +9,6 @@ struct DamageCheck {
   private let known: [UInt64: Event]
   private let removed: Set<EventID>
   private var failures: [Sweep.Failure] = []
-  private let cause: String
-
-  /// What is not told yet, by the mark that failures of such cases carry.
-  static let knownIssues = [
-    "reading: events of whole blocks are lost [buffer]":
-      "readers stop at a damaged frame of the buffer, and say so, until an opening has searched the"
-      + " rest"
-  ]
 
   /// - Parameters:
   ///   - recipe: What was recorded.
@@ -30,24 +22,11 @@ struct DamageCheck {
     }
     known = Dictionary(uniqueKeysWithValues: events)
     removed = Set(recipe.removed.compactMap(\.id))
-    cause = Self.cause(recipe, harmed)
     self.readable = (readable ?? recipe.readable(in: harmed)).intersection(known.keys)
   }
 
   private mutating func fail(_ kind: String, _ details: String = "") {
-    failures.append(Sweep.Failure(kind: kind + cause, details: details))
-  }
-
-  /// The mark of cases in which loss is known not to be told.
-  private static func cause(_ recipe: DamageRecipe, _ harmed: FolderImage) -> String {
-    guard let buffer = recipe.buffer, let bytes = harmed[buffer],
-      let ours = recipe.image[buffer]
-    else { return "" }
-    let ring = BufferHeader.byteCount
-    let isRingSame =
-      bytes.count == ours.count
-      && (bytes.count <= ring || bytes.isSame(as: ours, in: ring..<bytes.count))
-    return isRingSame ? "" : " [buffer]"
+    failures.append(Sweep.Failure(kind: kind, details: details))
   }
 
   /// Whether an event is as it was recorded, but for attributes whose declarations are lost, which

@@ -126,9 +126,8 @@ struct DamageRecipe {
     for name in files.buffers.map(FileName.buffer(firstSequence:)) {
       let file = try folder.open(name, .read)
       let reader = try BufferReader(file: file)
-      let next = blocks.last.map { $0.sequences.upperBound + 1 } ?? 1
       var walk = BufferWalk(file: file, header: reader.header)
-      try walk.walk(from: reader.offset, sequence: next)
+      try walk.walk(from: reader.offset)
       for frame in walk.frames where frame.recordCount > 0 {
         let first = frame.firstSequenceNumber.rawValue
         frames.append(

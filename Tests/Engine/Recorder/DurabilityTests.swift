@@ -13,8 +13,9 @@ import Testing
       let recorder = try Recorder(folder: folder, configuration: configuration)
       for number in 1...20 {
         let before = folder.syncCount
-        try recorder.append(numbered(number))
+        let given = try #require(try recorder.append(numbered(number)))
         #expect(folder.syncCount > before)
+        #expect(recorder.status.durableSequenceNumber >= given)
       }
       try recorder.append(contentsOf: (21...40).map(numbered))
       #expect(try Recording(path: path).count() == 40)

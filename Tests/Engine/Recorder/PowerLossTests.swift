@@ -7,10 +7,13 @@ import Testing
 @Suite struct PowerLossTests {
   /// A copy of a recording whose buffer holds three batches, and its frames.
   private func withThreeBatches(
+    _ durability: Durability = .process,
     _ body: (_ path: String, _ buffer: String, _ frames: [BufferInspection.Frame]) throws -> Void
   ) throws {
     try withTemporaryDirectory { path in
-      let recorder = try Recorder(path: path + "/live")
+      var configuration = RecorderConfiguration()
+      configuration.durability = durability
+      let recorder = try Recorder(path: path + "/live", configuration: configuration)
       for batch in 0..<3 {
         try recorder.append(
           contentsOf: (0..<5).map {
@@ -151,6 +154,83 @@ import Testing
       try recorder.close()
       #expect(try Recording(path: path).count() == 10)
     }
+  }
+
+  /// With durability `disk` the commit of a batch says that those before it were synced.
+  @Test(arguments: [0, 1], [true, false])
+  func whatWasDurableBeforeTheLastCommitIsNeverPutDownToALossOfPower(
+    lost: Int, afterStart: Bool
+  ) throws {
+    try withThreeBatches(.disk) { path, buffer, frames in
+      try lose(frames[lost].bytes, of: buffer)
+      let first = frames[lost].firstSequenceNumber.rawValue
+      let recorder = try reopen(path, afterStart: afterStart)
+      #expect(recorder.recovery.damages.map(\.sequenceNumbers) == [first...(first + 4)])
+      let after = try #require(try recorder.append(Event(id: "after", timestamp: 2)))
+      // Numbers are never used again.
+      #expect(after.rawValue > frames[2].nextSequence)
+      try recorder.close()
+      let answer = try Recording(path: path).events()
+      let kept = [0, 1, 2].filter { $0 != lost }
+      let wanted = kept.flatMap { batch in (0..<5).map { EventID("\(batch)-\($0)") } }
+      #expect(answer.events.map(\.id) == wanted + ["after"])
+      #expect(answer.completeness.missing == [first...(first + 4)])
+      #expect(try fileNames(path).contains { $0.hasSuffix(".buffer.damaged") })
+    }
+  }
+
+  @Test func theLastCommitMayBeTornByALossOfPower() throws {
+    try withThreeBatches(.disk) { path, buffer, frames in
+      try lose(frames[2].bytes, of: buffer)
+      let recorder = try reopen(path, afterStart: true)
+      #expect(recorder.recovery.damages.isEmpty)
+      try recorder.close()
+      #expect(try Recording(path: path).count() == 10)
+    }
+  }
+
+  /// As an older writer leaves it: then nobody can know what a loss of power has torn, and readers
+  /// do not give what an opening may leave out.
+  @Test func ofABufferThatDoesNotTellWhatWasDurableOnlyTheBeginningIsSure() throws {
+    try withThreeBatches(.disk) { path, buffer, frames in
+      let page = try bytes(ofFile: buffer)
+      #expect(BufferReader.durable(page) == frames[2].offset)
+      try lose(BufferHeader.durableOffset..<(BufferHeader.durableOffset + 8), of: buffer)
+      try lose(frames[1].bytes, of: buffer)
+      let answer = try Recording(path: path).events()
+      #expect(answer.events.count == 5 && answer.completeness.damages.count == 1)
+      let recorder = try reopen(path, afterStart: true)
+      #expect(recorder.recovery.damages.isEmpty)
+      try recorder.close()
+      #expect(try Recording(path: path).count() == 5)
+    }
+  }
+
+  /// A clock that stands still while the system is suspended knows nothing of when it was started.
+  @Test(arguments: [true, false])
+  func damageIsNotPutDownToALossOfPowerForASuspend(isSuspended: Bool) throws {
+    try withThreeBatches { path, buffer, frames in
+      try lose(frames[1].bytes, of: buffer)
+      let clock = ManualClock(wall: SystemClock().wall(), monotonic: 3_600_000_000_000)
+      if isSuspended {
+        clock.suspend(for: .seconds(86_400))
+      } else {
+        clock.jumpWall(by: .seconds(86_400))
+      }
+      var configuration = RecorderConfiguration()
+      configuration.clock = clock
+      let recorder = try Recorder(path: path, configuration: configuration)
+      #expect(recorder.recovery.damages.count == 1)
+      try recorder.close()
+      let isKept = try fileNames(path).contains { $0.hasSuffix(".buffer.damaged") }
+      #expect(isKept == isSuspended)
+    }
+  }
+
+  @Test func theSystemsClocksAgreeAboutWhenItWasStarted() {
+    let clock = SystemClock()
+    #expect(clock.sinceBoot() >= clock.monotonic() - 1_000_000_000)
+    #expect(clock.wall() > clock.sinceBoot())
   }
 
   @Test(arguments: [1, 2])

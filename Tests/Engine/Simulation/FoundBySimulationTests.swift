@@ -286,7 +286,7 @@ import Testing
     let buffer = try #require(names.first { $0.key.hasSuffix(".buffer") })
     let file = try MemoryDisk(image).folder.open(buffer.key, .read)
     var walk = BufferWalk(file: file, header: try BufferReader(file: file).header)
-    try walk.walk(from: 0, sequence: 1)
+    try walk.walk(from: 0)
     let hole = try #require(walk.frames.dropLast().last)
     let lost = [UInt8](repeating: 0, count: BufferFrame.headerByteCount)
     image.files[buffer.value]?.write(DiskOperation.Piece(offset: hole.fileOffset, bytes: lost))
