@@ -184,11 +184,15 @@ final class SegmentFile: Sendable {
   }
 
   /// Calls `body` with each control record of a block, with its sequence number.
+  ///
+  /// - Throws: ``ReelError/corrupted(_:)`` for the first that is malformed, after those behind it
+  ///   have been handed out too; ``ReelError/io(_:)``.
   func controlRecords(
     _ entry: DirectoryEntry, _ body: (ControlRecord, UInt64) -> Void
   ) throws(ReelError) {
     let block = try block(
       entry, wanted: ColumnSet([.recordType, .payloadLength, .payloadEncoding]))
+    var malformed: ReelError?
     for row in 0..<block.header.recordCount where block.recordType(row) != 0 {
       guard let (frameIndex, range) = block.payloadPlace(row) else { continue }
       let bytes = try block.payloads.frame(frameIndex, prefix: range.upperBound)
@@ -197,9 +201,11 @@ final class SegmentFile: Sendable {
           type: block.recordType(row), body: bytes.rawSpan.extracting(range))
         if let record { body(record, block.sequence(row)) }
       } catch {
-        throw corrupted(entry, error.reason)
+        // Damage of this record alone (R38).
+        malformed = malformed ?? corrupted(entry, error.reason)
       }
     }
+    if let malformed { throw malformed }
   }
 
   /// Checks the header of a block and the checksums of its frames, without decompressing them.
