@@ -306,6 +306,9 @@ class Rows:
                     values = planes(data, count)
                 elif kind == 3:
                     values = dictionary(data, count, room, is_checked)
+                    longest = max((len(e) for e in values[0] if e is not None), default=0)
+                    most = MEBI if column >= 64 else 8208 if column == 6 else 4096
+                    require(longest <= most, "a text that is too long")  # R26
                 else:
                     values = spread(data, count, encoding, lambda n: identifiers(data, n, kind))
                     if column != 13:
@@ -599,6 +602,7 @@ class Block:
             (sum(size for _, _, size in self.columns) == sum(raw[:1]), "the bytes of columns"),
             (self.watermark < self.first, "a watermark that is not below it"),
             (len({column for column, _, _ in self.columns}) == column_count, "a column twice"),
+            (all(column < 128 for column, _, _ in self.columns), "a column above 127"),
         ):
             require(condition, f"block header: {reason}")
 
@@ -629,14 +633,14 @@ class Segment:
         if head[20:28] != SIGNATURE:  # R11
             raise Refused("not a segment of a Reel recording")
         version = int.from_bytes(head[28:30], "little") if len(head) >= 30 else VERSION
-        if version != VERSION:
-            raise Refused(f"format version {version}; this reads version {VERSION}")
         head = head.ljust(72, b"\0")
         reserved, self.recording, self.salt, self.first, self.created = struct.unpack(
             "<H16sQQq", head[30:])
         self.start = 72
         try:
             frame = self.frame(0)
+            if version != VERSION:  # Only a whole header says so (R11).
+                raise Refused(f"format version {version}; this reads version {VERSION}")
             require(frame.kind == HEADER and frame.is_known and reserved == 0, "header")
             require(1 <= self.first <= 1 << 62, "first sequence number")
         except Damage as damage:
@@ -736,13 +740,13 @@ class Segment:
         for cut in state["cuts"]:
             self.removal.add_cut(cut)
 
-    def apply(self, kind, record):
+    def apply(self, kind, record, sequence):
         """The state after a control record, as far as it matters here."""
         if kind == 4:
             self.removal.add_cut(record)
         elif kind == 5:
             self.removal.add_drop(record)
-        elif kind == 6:
+        elif kind == 6 and record["watermark"] < sequence:
             self.watermark = max(self.watermark, record["watermark"])
         elif kind == 7:
             known = {a["name"]: a for a in self.attributes}
@@ -793,7 +797,9 @@ class Segment:
         require(trailer["directory_at"] + trailer["directory_size"] <= frame.at, "directory")
         require(trailer["first"] == self.first, "first sequence number")
         require(trailer["events"] <= trailer["records"] <= 1 << 62, "counts")
-        require(trailer["raw_size"] <= 1 << 62, "raw bytes")
+        most = max(0, trailer["directory_at"] - 72) // 110 * 65535
+        require(trailer["events"] <= most, "more events than there is room for")
+        require(trailer["raw_size"] <= min(1 << 62, 256 * trailer["directory_at"]), "raw bytes")
         require(trailer["watermark"] < trailer["first"] + trailer["records"], "watermark")
         return trailer
 
@@ -1225,7 +1231,7 @@ class Reader:
             report(segment, block.at, block.end,
                    f"control record {block.first + row} ({name}): {damage}")
             return None
-        segment.apply(kind, record)
+        segment.apply(kind, record, block.first + row)
         return {**shown, "control": name, **record}
 
     def show(self, segment, block, rows, removal):

@@ -61,9 +61,10 @@ extension Recording {
     var physical = 0
     var cost = QueryCost()
     for segment in snapshot.segments {
-      statistics.segmentByteCount += segment.byteCount
-      statistics.rawByteCount += Int(clamping: segment.summary.rawByteCount)
-      physical += Int(clamping: segment.summary.eventCount)
+      statistics.segmentByteCount = statistics.segmentByteCount.saturatingAdd(segment.byteCount)
+      statistics.rawByteCount = statistics.rawByteCount.saturatingAdd(
+        Int(clamping: segment.summary.rawByteCount))
+      physical = physical.saturatingAdd(Int(clamping: segment.summary.eventCount))
       guard let directory = try? segment.directory(cache, cost: &cost) else { continue }
       statistics.blockCount += directory.blocks.count
       statistics.indexByteCount += directory.indexes.reduce(0) { $0 + $1.byteCount }
@@ -74,7 +75,7 @@ extension Recording {
         statistics.bufferedEventCount += 1
       }
     }
-    physical += statistics.bufferedEventCount
+    physical = physical.saturatingAdd(statistics.bufferedEventCount)
     statistics.eventCount = try Counting(Query(), snapshot: snapshot, cache: cache).count()
     statistics.hiddenEventCount = physical - statistics.eventCount
     statistics.oldest = try edge(.ascending, snapshot)

@@ -161,6 +161,72 @@ import Testing
       #expect(throws: ByteReader.Malformed.self) { _ = try Context(decoding: liar.rawSpan) }
     }
   }
+
+  /// Two of them would come to more than any number can be.
+  @Test func aContextOfMoreCallsThanCanBeIsRefused() throws {
+    let life = { (count: UInt64) -> [UInt8] in
+      var raw: [UInt8] = [0, 1, 0x70]
+      raw.append(varint: count)
+      return raw + [0]
+    }
+    let most = context([0] + life(UInt64(UInt32.max)) + life(UInt64(UInt32.max)))
+    #expect(try Context(decoding: most.rawSpan).lives.count == 2)
+    for count in [UInt64(UInt32.max) + 1, 1 << 62] {
+      let more = context([0] + life(count))
+      #expect(throws: ByteReader.Malformed.self) { _ = try Context(decoding: more.rawSpan) }
+    }
+  }
+
+  /// A segment without blocks, whose trailer claims what it likes.
+  private func forged(
+    _ folder: MemoryFolder, _ first: UInt64, _ control: ControlState = ControlState(),
+    claiming summary: SegmentSummary? = nil
+  ) throws {
+    let binding = FileBinding(recording: RecordingID(low: 1, high: 2), salt: first)
+    let header = SegmentHeader(binding: binding, firstSequence: first, created: 0)
+    let (segment, end) = try SegmentWriter.createFile(
+      in: folder, header: header, controlState: control, isDurable: false)
+    guard let summary else { return }
+    let trailer = Trailer(
+      isSeal: true, directoryOffset: end, directoryByteCount: 0, summary: summary, watermark: 0)
+    try segment.file.write(trailer.encode(at: end, binding: binding).rawSpan, at: end)
+  }
+
+  /// R37: their sum would be beyond what a number can be.
+  @Test func trailersThatClaimMoreThanTheirFilesCanHoldAreRefused() throws {
+    let folder = MemoryFolder()
+    for first in UInt64(1)...4 {
+      var summary = SegmentSummary(firstSequence: first)
+      summary.recordCount = 1 << 62
+      summary.eventCount = 1 << 62
+      summary.rawByteCount = 1 << 62
+      summary.minimumTimestamp = 0
+      summary.maximumTimestamp = 1
+      try forged(folder, first, claiming: summary)
+    }
+    let recording = try Recording(folder: folder)
+    let statistics = try recording.statistics()
+    #expect(statistics.eventCount == 0 && statistics.rawByteCount == 0)
+    #expect(!statistics.damages.isEmpty)
+    #expect(try recording.retentionPreview(keepingBytes: 0, bufferByteCount: 0).eventCount == 0)
+    let recorder = try Recorder(folder: folder, configuration: .tiny)
+    #expect(try recorder.keepNewest(bytes: 0).eventCount == 0)
+    try recorder.close()
+  }
+
+  /// Counts wrap in the format; what is shown of them must not stop anybody.
+  @Test func gapsOfAllEventsThatCanBeAreAddedUp() throws {
+    let folder = MemoryFolder()
+    var control = ControlState()
+    control.gaps = (1...3).map { Gap(eventCount: .max - 1, from: $0, to: $0 + 1) }
+    control.dropped.eventCount = .max
+    control.droppedEventCount = .max
+    try forged(folder, 1, control)
+    let recording = try Recording(folder: folder)
+    #expect(try recording.events().completeness.droppedEventCount == .max)
+    #expect(try recording.statistics().droppedEventCount == .max)
+    #expect(try recording.statistics().removedEventCount == .max)
+  }
 }
 
 /// A file that counts the bytes that are read of it.

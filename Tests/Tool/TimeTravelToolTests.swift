@@ -135,7 +135,7 @@ import Testing
     #expect(try ToolRun("pin", trace, "--list").lines.count == 1)
     #expect(try ToolRun("query", trace + "/pins/x", "--count").output == "7\n")
     #expect(try ToolRun("pin", trace, "--remove", "x").status == 0)
-    #expect(try ToolRun("pin", trace, "--remove", "x").status == 64)
+    #expect(try ToolRun("pin", trace, "--remove", "x").status == 2)
     #expect(try ToolRun("pin", trace).status == 64)
   }
 

@@ -55,6 +55,10 @@ struct PinCommand: ParsableCommand {
     let source = try Recording(path: recording)
     var out = Output()
     if let remove {
+      guard try source.pins().contains(where: { $0.label == remove }) else {
+        Console.error("\(source.path) has no pin '\(remove)'")
+        throw ExitCode(ExitStatus.notFound.rawValue)
+      }
       try source.unpin(remove)
     } else if let label {
       let pin = try source.pin(label, from: from ?? .min, to: to ?? .max, byteBudget: budget)

@@ -31,15 +31,27 @@ final class Flusher: Sendable {
     self.runID = runID
     let syncer = try Syncer()
     self.syncer = syncer
-    let compressor = try BlockCompressor()
+    let compressor: BlockCompressor
+    do throws(ReelError) {
+      compressor = try BlockCompressor()
+    } catch {
+      syncer.stop()
+      throw error
+    }
     self.compressor = compressor
     var appender = appender
     appender.compressor = compressor
     let work = Work(
       log: log, configuration: configuration, runID: runID, appender: appender, syncer: syncer)
-    thread = try WorkerThread {
-      var work = work
-      work.run()
+    do throws(ReelError) {
+      thread = try WorkerThread {
+        var work = work
+        work.run()
+      }
+    } catch {
+      compressor.stop()
+      syncer.stop()
+      throw error
     }
   }
 
@@ -63,6 +75,8 @@ final class Flusher: Sendable {
 
     /// Everything before is in the appender, as an offset of the buffer.
     private var drained = WriteAheadBuffer.Position()
+    /// The sequence number of the next record to be drained.
+    private var nextDrained: UInt64
     /// Ends of frames that are drained, each with the sequence number of its last record.
     private var frameEnds: [(offset: Int, lastSequence: UInt64)] = []
     private var firstFrameEnd = 0
@@ -77,6 +91,8 @@ final class Flusher: Sendable {
     private var starved: Int?
     /// Whether there are segments to drop whose drop record has found no room yet.
     private var isRetentionDue = false
+    /// Cuts for whose segments there was no room to note that they are gone.
+    private var openCuts: [Cut] = []
     /// Segments that the log says are gone and that could not be unlinked yet.
     private var condemned: [SegmentAppender.SealedSegment] = []
 
@@ -86,6 +102,7 @@ final class Flusher: Sendable {
     ) {
       self.log = log
       buffer = log.buffer
+      nextDrained = log.buffer.header.firstSequence
       self.configuration = configuration
       clock = configuration.clock
       self.runID = runID
@@ -93,9 +110,12 @@ final class Flusher: Sendable {
       self.syncer = syncer
       retention = Retention(configuration: configuration)
       nextRetention = .max
+      // The run before may have ended between a cut and what follows from it.
+      isRetentionDue = !appender.control.cuts.isEmpty
       lastActivity = clock.monotonic()
       if configuration.maximumAge != nil, configuration.retentionInterval > .zero {
-        nextRetention = lastActivity &+ configuration.retentionInterval.nanoseconds
+        nextRetention = lastActivity.saturatingAdd(
+          configuration.retentionInterval.nanoseconds)
       }
     }
 
@@ -147,7 +167,7 @@ final class Flusher: Sendable {
         if target > drained.offset {
           lastActivity = now
           if nextSync == .max, configuration.syncInterval > .zero {
-            nextSync = now &+ configuration.syncInterval.nanoseconds
+            nextSync = now.saturatingAdd(configuration.syncInterval.nanoseconds)
           }
         }
         var task = Task(
@@ -203,13 +223,13 @@ final class Flusher: Sendable {
       }
       let next = appender.nextSequence
       try appender.writeUnwritten()
-      if appender.nextSequence > next { isRetentionDue = isRetentionDue || hasRetentionLimits }
+      if appender.nextSequence > next { isRetentionDue = isRetentionDue || mayRetain }
       try release()
       if appender.hasUnwritten,
         task.flushTo >= appender.nextSequence || task.isClosing || task.isRoomWanted
       {
         try appender.writeBlock()
-        isRetentionDue = hasRetentionLimits
+        isRetentionDue = isRetentionDue || mayRetain
         try release()
       }
       if task.syncTo > appender.watermark { try syncNow(task.syncTo) }
@@ -218,17 +238,18 @@ final class Flusher: Sendable {
         syncInBackground()
       }
       appender.watermark = max(appender.watermark, try syncer.takeWatermark())
-      for cut in task.cuts { _ = try drop(retention.plan(.covered(by: cut), appender)) }
-      log.lock.withLock { log.forgetCuts(task.cuts.count) }
+      try drop(coveredBy: task.cuts)
       if let request = task.retention { try answer(request) }
       if now >= nextRetention {
-        nextRetention = now &+ configuration.retentionInterval.nanoseconds
+        nextRetention = now.saturatingAdd(configuration.retentionInterval.nanoseconds)
         try enforceRetention()
       }
     }
 
-    private var hasRetentionLimits: Bool {
+    /// Whether what a block adds may make segments go: limits, or a cut that covers some.
+    private var mayRetain: Bool {
       configuration.maximumEventCount != nil || configuration.maximumByteCount != nil
+        || !appender.control.cuts.isEmpty
     }
 
     /// Takes about a step's worth of records, writing each block as it fills, or fewer when there
@@ -236,7 +257,12 @@ final class Flusher: Sendable {
     private mutating func drainStep(to target: Int) throws(ReelError) {
       let end = min(target, drained.offset + Flusher.stepByteCount)
       var failure: ReelError?
-      drained = buffer.records(from: drained, to: end) { record, sequence, frameEnd in
+      drained = try buffer.records(from: drained, to: end) { record, sequence, frameEnd in
+        guard sequence == nextDrained else {
+          failure = buffer.overwritten(drained.offset..<frameEnd)
+          return false
+        }
+        nextDrained += 1
         let isBlockFull = appender.take(record, sequence: sequence, runID: runID)
         if frameEnds.last?.offset == frameEnd {
           frameEnds[frameEnds.count - 1].lastSequence = sequence
@@ -247,7 +273,7 @@ final class Flusher: Sendable {
         do throws(ReelError) {
           try appender.endBlock()
           // The drop record needs room, which writers who wait for it leave only on releasing.
-          isRetentionDue = hasRetentionLimits && retention.plan(nil, appender) > 0
+          isRetentionDue = mayRetain && plan(nil) > 0
           return !isRetentionDue && !isUnsettled
         } catch {
           failure = error
@@ -255,6 +281,8 @@ final class Flusher: Sendable {
         }
       }
       if let failure { throw failure }
+      // What seems to end a lap would lead beyond all that was appended.
+      guard drained.offset <= target else { throw buffer.overwritten(end..<drained.offset) }
     }
 
     /// Whether a sync has made records durable in the buffer that no durable block has.
@@ -289,7 +317,7 @@ final class Flusher: Sendable {
       if offset != nil, appender.watermark < min(durable, appender.nextSequence - 1) {
         try sync()
       }
-      let due = isRetentionDue ? planDrop(retention.plan(nil, appender)) : nil
+      let due = isRetentionDue ? planDrop(plan(nil)) : nil
       guard offset != nil || due != nil else { return }
       let active = appender.active
       let isNoted = log.lock.withLock {
@@ -304,7 +332,7 @@ final class Flusher: Sendable {
         return isNoted
       }
       guard let due, isNoted else { return }
-      isRetentionDue = false
+      (isRetentionDue, openCuts) = (false, [])
       _ = try unlink(due.segments)
     }
 
@@ -340,19 +368,37 @@ final class Flusher: Sendable {
           task.files.append(buffer.file)
           syncedInBuffer = log.lock.withLock { buffer.nextSequence - 1 }
         } else {
-          nextSync = clock.monotonic() &+ configuration.syncInterval.nanoseconds
+          nextSync = clock.monotonic().saturatingAdd(
+            configuration.syncInterval.nanoseconds)
         }
       }
       syncer.add(task)
     }
 
     private mutating func answer(_ request: RetentionRequest) throws(ReelError) {
-      let report = try drop(retention.plan(request, appender))
+      let report = try drop(plan(request))
       log.lock.withLock { log.answerRetention(.success(report)) }
     }
 
     private mutating func enforceRetention() throws(ReelError) {
-      _ = try drop(retention.plan(nil, appender))
+      _ = try drop(plan(nil))
+    }
+
+    private func plan(_ request: RetentionRequest?) -> Int {
+      retention.plan(request, appender, cuts: openCuts)
+    }
+
+    /// Unlinks what new cuts cover, or sees to it that this is done once there is room to note it.
+    private mutating func drop(coveredBy cuts: [Cut]) throws(ReelError) {
+      guard !cuts.isEmpty else { return }
+      openCuts += cuts
+      log.lock.withLock { log.forgetCuts(cuts.count) }
+      let count = plan(nil)
+      if count > 0, try drop(count).segmentCount == 0 {
+        isRetentionDue = true
+      } else {
+        openCuts = []
+      }
     }
 
     /// Unlinks the `count` oldest segments, once the log says so.
@@ -374,7 +420,7 @@ final class Flusher: Sendable {
         ? appender.sealed[dropped.count].firstSequence : appender.active.firstSequence
       let record = Drop(
         below: below == 0 ? appender.nextSequence : below,
-        eventCount: dropped.reduce(0) { $0 + $1.eventCount })
+        eventCount: dropped.reduce(0) { $0.saturatingAdd($1.eventCount) })
       return (dropped, record)
     }
 
@@ -384,13 +430,15 @@ final class Flusher: Sendable {
     ) throws(ReelError) -> RetentionReport {
       // They are gone from the books with the record, so that a second one never counts them anew.
       appender.forgetOldest(dropped.count)
-      condemned += dropped
+      let readable = dropped.filter(\.isReadable)
+      condemned += readable
       // Others would not know why numbers are missing, nor would the next run.
       if configuration.durability == .disk { _ = try log.commitPublished() }
       try unlinkCondemned()
       return RetentionReport(
-        segmentCount: dropped.count, eventCount: Int(dropped.reduce(0) { $0 + $1.eventCount }),
-        byteCount: dropped.reduce(0) { $0 + $1.byteCount })
+        segmentCount: readable.count,
+        eventCount: Int(clamping: readable.reduce(UInt64(0)) { $0.saturatingAdd($1.eventCount) }),
+        byteCount: readable.reduce(0) { $0.saturatingAdd($1.byteCount) })
     }
 
     private mutating func unlinkCondemned() throws(ReelError) {

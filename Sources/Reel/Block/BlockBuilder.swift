@@ -286,8 +286,10 @@ extension BlockBuilder {
 
   /// Cuts the payloads at row borders into frames of about equal length; one that is longer than
   /// `target` alone has a frame of its own.
-  private func payloadFrames(_ target: Int) -> [BlockHeader.Frame] {
+  private func payloadFrames(_ wanted: Int) -> [BlockHeader.Frame] {
     guard !payloads.isEmpty else { return [] }
+    // Two that follow each other have this much, so there are at most twice as many.
+    let target = max(wanted, payloads.count / Limits.payloadFrameCount)
     let count = max(1, (payloads.count + target / 2) / target)
     let share = (payloads.count + count - 1) / count
     var frames: [BlockHeader.Frame] = []

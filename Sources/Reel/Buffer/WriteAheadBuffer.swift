@@ -237,9 +237,11 @@ final class WriteAheadBuffer {
   /// up to the frames that begin at `end`, or until `body` answers false.
   ///
   /// - Returns: The place after the last record that was handed out.
+  /// - Throws: ``ReelError/corrupted(_:)`` when the bytes are not those that were written: others
+  ///   can write to the mapped file, and must not end the program by it.
   func records(
     from start: Position, to end: Int, _ body: (borrowing RecordView, UInt64, Int) -> Bool
-  ) -> Position {
+  ) throws(ReelError) -> Position {
     let region = region
     var position = start
     while position.offset < end {
@@ -258,11 +260,15 @@ final class WriteAheadBuffer {
         continue
       }
       let next = position.offset + BufferFrame.paddedByteCount(byteCount)
+      // No frame crosses the end of a lap; its padding does not either.
+      guard byteCount <= capacity / 2, next - position.offset <= lapRest,
+        sequence <= Limits.sequenceNumber
+      else { throw overwritten(position.offset..<next) }
       var rest = region.bytes(
         (place + BufferFrame.headerByteCount)..<(place + BufferFrame.headerByteCount + byteCount))
       for index in 0..<recordCount {
         guard let record = try? RecordView(rest) else {
-          preconditionFailure("a record that this recorder wrote is malformed")
+          throw overwritten(position.offset..<next)
         }
         rest = rest.extracting(record.byteCount..<rest.byteCount)
         guard index >= position.recordIndex else { continue }
@@ -275,5 +281,18 @@ final class WriteAheadBuffer {
       position = Position(offset: next)
     }
     return position
+  }
+
+  /// What is thrown where the frames from one offset to another are not what was written.
+  func overwritten(_ offsets: Range<Int>) -> ReelError {
+    let start = BufferHeader.byteCount + offsets.lowerBound % capacity
+    let end = min(start + offsets.count, BufferHeader.byteCount + capacity)
+    // The file was opened under the name that it had until it was complete.
+    let isRenamed = file.path.hasSuffix(FileName.temporarySuffix)
+    let path = String(file.path.dropLast(isRenamed ? FileName.temporarySuffix.count : 0))
+    return .corrupted(
+      Corruption(
+        path: path, bytes: start..<end,
+        reason: "what this recorder wrote into its buffer has been overwritten"))
   }
 }

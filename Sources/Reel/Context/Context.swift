@@ -111,7 +111,8 @@ struct Context {
     if flags & 1 != 0 { life.spawn = try item(&reader) }
     if flags & 2 != 0 { life.registration = try item(&reader) }
     if flags & 4 != 0 { life.state = try item(&reader) }
-    life.unlistedCallCount = try reader.count("the number of unlisted calls", limit: 1 << 62)
+    life.unlistedCallCount = try reader.count(
+      "the number of unlisted calls", limit: Limits.unlistedCallCount)
     let count = try reader.count(
       "the number of open calls", limit: ProcessLives.maximumCallCount)
     for _ in 0..<count {
@@ -194,7 +195,7 @@ extension ProcessLives {
     output.append(flags)
     output.append(lengthPrefixed: life.name.rawSpan)
     for case let item? in items { append(item, payloadLimit, to: &output) }
-    output.append(varint: UInt64(life.unlistedCallCount))
+    output.append(varint: UInt64(min(life.unlistedCallCount, Limits.unlistedCallCount)))
     output.append(varint: UInt64(life.calls.count))
     var start = 0
     for call in life.calls {

@@ -38,6 +38,11 @@ struct ProcessLives {
     /// Calls that are open beyond those listed.
     var unlistedCallCount = 0
 
+    /// The bytes of the records that are kept of it.
+    var itemByteCount: Int {
+      [spawn, registration, state].reduce(records.count) { $0 + ($1?.record.count ?? 0) }
+    }
+
     /// Opens a call.
     /// - Returns: The bytes that it takes.
     mutating func enter(
@@ -134,9 +139,13 @@ struct ProcessLives {
     maximumTimestamp = context.header.maximumTimestamp
     for life in context.lives {
       guard let place = place(of: life.name.rawSpan) else { continue }
+      byteCount += life.itemByteCount - lives[Int(place)].itemByteCount
       lives[Int(place)] = life
     }
-    for (kind, item) in context.latched { latched[kind] = item }
+    for (kind, item) in context.latched {
+      byteCount += item.record.count - (latched[kind]?.record.count ?? 0)
+      latched[kind] = item
+    }
   }
 
   // MARK: Taking records
@@ -299,10 +308,7 @@ struct ProcessLives {
   private mutating func end(_ place: Int32, _ process: UInt32) {
     let life = lives[Int(place)]
     if let symbol = names.find(life.name.rawSpan) { places[Int(symbol)] = -1 }
-    byteCount -= life.name.count + 16 + life.records.count
-    for item in [life.spawn, life.registration, life.state] {
-      byteCount -= item?.record.count ?? 0
-    }
+    byteCount -= life.name.count + 16 + life.itemByteCount
     lives[Int(place)] = Life(name: [], isLive: false)
     free.append(place)
     liveCount -= 1

@@ -158,8 +158,17 @@ struct AttributeSchema: Hashable, Sendable {
     }
   }
 
-  /// Calls `body` with the bytes of each value in an attribute's bytes.
+  /// Calls `body` with the bytes of each value in an attribute's bytes, or with none where they are
+  /// malformed.
   static func forEachValue(
+    _ bytes: RawSpan, _ body: (RawSpan) -> Void
+  ) throws(ByteReader.Malformed) {
+    try forEachWholeValue(bytes) { _ in }
+    try forEachWholeValue(bytes, body)
+  }
+
+  /// As ``forEachValue(_:_:)``, up to what is malformed.
+  private static func forEachWholeValue(
     _ bytes: RawSpan, _ body: (RawSpan) -> Void
   ) throws(ByteReader.Malformed) {
     var reader = ByteReader(bytes)
@@ -168,14 +177,18 @@ struct AttributeSchema: Hashable, Sendable {
       throw ByteReader.Malformed("an attribute's form", "is unknown", found: form)
     }
     if form == 0 {
-      body(bytes.extracting(1..<bytes.byteCount))
-      return
+      let length = reader.remaining
+      guard length <= Limits.textByteCount else {
+        throw ByteReader.Malformed("a value", "is longer than possible", found: length)
+      }
+      return body(bytes.extracting(1..<bytes.byteCount))
     }
     let count = try reader.count("the number of values", limit: bytes.byteCount)
     for _ in 0..<count {
-      let length = try reader.count("a value's length", limit: reader.remaining)
+      let length = try reader.count("a value's length", limit: Limits.textByteCount)
       body(try reader.span(length, "a value"))
     }
+    try reader.finish("an attribute")
   }
 
   private static func value(

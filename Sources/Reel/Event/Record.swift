@@ -75,6 +75,14 @@ enum Limits {
   /// Uncompressed bytes of all frames of a block.
   static let blockByteCount = 64 << 20
   static let stateByteCount = 64 << 10
+  /// The header of a block, with all around it: what is sought behind damage.
+  static let blockHeaderByteCount = 8 + 64 << 10
+  /// Payload frames of about equal length that a block is cut into, so that its header stays below.
+  static let payloadFrameCount = 1500
+  /// The bytes of the smallest header of a block, ahead of its data.
+  static let leastBlockByteCount = 110
+  /// The open calls of a process beyond those that a context lists.
+  static let unlistedCallCount = Int(UInt32.max)
   static let documentNameByteCount = 64
   static let documentByteCount = 64 << 20
 }

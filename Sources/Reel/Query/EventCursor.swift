@@ -70,7 +70,8 @@ public final class EventCursor {
     var completeness = Completeness()
     for gap in snapshot.control.gaps
     where gap.to >= query.from.nanoseconds && gap.from <= query.to.nanoseconds {
-      completeness.droppedEventCount += gap.eventCount
+      completeness.droppedEventCount = completeness.droppedEventCount.saturatingAdd(
+        gap.eventCount)
     }
     completeness.removedEventCount = snapshot.control.dropped.eventCount
     completeness.isCut = snapshot.control.cuts.contains { cut in

@@ -38,6 +38,15 @@ final class ReadableSegment: Sendable {
     if case .complete(let trailer) = form { return trailer.isSeal }
     return false
   }
+  /// Whether anything of it could be read: what cannot be is never dropped.
+  var isReadable: Bool {
+    switch form {
+    case .complete: true
+    case .scanned(let directory, _): !directory.blocks.isEmpty
+    case .unreadable: false
+    }
+  }
+
   /// Whether it was begun and has nothing: its first record is lost, or still in the buffer.
   var isEmpty: Bool {
     guard damages.isEmpty, case .scanned(let directory, _) = form else { return false }
@@ -143,7 +152,7 @@ struct SettledSegments: Sendable {
     self.segments = segments
     order = TimeOrder(segments.map(\.summary.stretch))
     groups = SegmentGroup.groups(of: segments)
-    eventCount = segments.reduce(0) { $0 + Int(clamping: $1.summary.eventCount) }
+    eventCount = segments.reduce(0) { $0.saturatingAdd(Int(clamping: $1.summary.eventCount)) }
   }
 
   /// Whether `segments` are the ones that this is of.

@@ -61,10 +61,9 @@ extension Opening {
   /// Unlinks segments that the log says are gone, where the run before did not come to it.
   func unlinkDropped(_ appender: inout SegmentAppender) throws(ReelError) {
     let below = appender.control.dropped.below
-    let dropped = appender.sealed.prefix {
-      $0.nextSequence > $0.firstSequence && $0.nextSequence <= below
-    }
-    for segment in dropped {
+    // Those that cannot be read stay, and are not asked about again.
+    let dropped = appender.sealed.prefix { $0.firstSequence < below && $0.nextSequence <= below }
+    for segment in dropped where segment.isReadable {
       try folder.unlink(FileName.segment(firstSequence: segment.firstSequence))
     }
     appender.forgetOldest(dropped.count)

@@ -258,21 +258,26 @@ struct Opening {
       let name = FileName.segment(firstSequence: sequence)
       return try folder.rename(name, to: name + FileName.damagedSuffix)
     }
-    var summary = SegmentSummary(firstSequence: sequence)
-    summary.lastArrival = .max
-    sealed.append(SegmentAppender.SealedSegment(summary, byteCount: byteCount))
+    sealed.append(
+      SegmentAppender.SealedSegment(
+        SegmentSummary(firstSequence: sequence), byteCount: byteCount, isReadable: false))
     if let next = files.segments.first(where: { $0 > sequence }) ?? bufferedFrom {
       nextSequence = max(nextSequence, next)
     } else {
       // A record takes at least a byte of a frame, and LZ4 makes at most 255 bytes of one.
-      nextSequence = max(nextSequence, sequence + 255 * UInt64(byteCount) + 1)
+      // A sparse file may be of any length: the numbers that leaves are looked at in the end.
+      let most = UInt64(clamping: byteCount).saturatingMultiply(255)
+      nextSequence = max(nextSequence, sequence + min(most, Limits.sequenceNumber) + 1)
     }
   }
 
   private mutating func takeSealed(
-    _ summary: SegmentSummary, _ byteCount: Int, _ watermark: UInt64
+    _ summary: SegmentSummary, _ byteCount: Int, _ watermark: UInt64, isReadable: Bool = true,
+    isWhole: Bool = true
   ) {
-    sealed.append(SegmentAppender.SealedSegment(summary, byteCount: byteCount))
+    sealed.append(
+      SegmentAppender.SealedSegment(
+        summary, byteCount: byteCount, isReadable: isReadable, isWhole: isWhole))
     nextSequence = max(nextSequence, summary.nextSequence)
     heldEnd = max(heldEnd ?? 0, summary.nextSequence)
     self.watermark = max(self.watermark, watermark)
@@ -301,7 +306,11 @@ struct Opening {
     report.damages += scan.damages
     watermark = max(watermark, scan.watermark)
     guard isLast else {
-      takeSealed(scan.summary, byteCount, 0)
+      // A segment is made when its first record is there.
+      let next = files.segments.first { $0 > segment.firstSequence }
+      takeSealed(
+        scan.summary, byteCount, 0, isReadable: !scan.blocks.isEmpty,
+        isWhole: scan.isDense && scan.summary.nextSequence == next)
       if case .torn(let corruption) = scan.ending { report.damages.append(corruption) }
       return
     }
@@ -334,7 +343,9 @@ struct Opening {
     heldEnd = max(heldEnd ?? 0, scan.summary.nextSequence)
     // What is lost shows as numbers missing between segments.
     guard scan.damages.isEmpty, end == scan.end, scan.summary.nextSequence >= released else {
-      sealed.append(SegmentAppender.SealedSegment(scan.summary, byteCount: end))
+      sealed.append(
+        SegmentAppender.SealedSegment(
+          scan.summary, byteCount: end, isReadable: !scan.blocks.isEmpty, isWhole: false))
       return
     }
     active = writer(segment, scan)

@@ -119,8 +119,8 @@ private struct Verification {
       let scan = try SegmentScanner(file, byteCount: segment.byteCount, check: .everything).scan()
       report.segmentCount += 1
       report.blockCount += scan.blocks.count
-      report.eventCount += Int(clamping: scan.summary.eventCount)
-      report.byteCount += segment.byteCount
+      report.eventCount = report.eventCount.saturatingAdd(Int(clamping: scan.summary.eventCount))
+      report.byteCount = report.byteCount.saturatingAdd(segment.byteCount)
       attributeCount = max(attributeCount, scan.attributeCount)
       for damage in scan.damages { add(damage, .damage, tell) }
       if case .torn(let corruption) = scan.ending { add(corruption, .damage, tell) }

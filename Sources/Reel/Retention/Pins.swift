@@ -36,7 +36,8 @@ extension Recording {
       throw .invalidArgument("\(path) is a lone segment; pin parts of the recording it belongs to")
     }
     let name = try DocumentName.encode(label)
-    let wanted = try PinnedFiles(try snapshot(), from...max(from, to))
+    let range = from.nanoseconds...max(from, to).nanoseconds
+    let wanted = PinnedFiles(try snapshot(), range)
     guard !wanted.isEmpty, from <= to else {
       throw .invalidArgument("\(path) has no events in that time; nothing is pinned")
     }
@@ -52,11 +53,8 @@ extension Recording {
     }
     let store = try folder.folder(FileName.pins, create: true)
     let temporary = name + FileName.temporarySuffix
-    try PinnedFiles.remove(temporary, from: store)
     do throws(ReelError) {
-      let target = try store.folder(temporary, create: true)
-      try wanted.link(from: folder, into: target)
-      try target.sync()
+      try fill(temporary, in: store, from: folder, range)
       try store.rename(temporary, to: name)
       try store.sync()
     } catch {
@@ -65,6 +63,40 @@ extension Recording {
     }
     return try Pin(label, try store.folder(name, create: false))
   }
+
+  /// Makes the folder `temporary` with all files that have events of `range`.
+  ///
+  /// A segment that retention drops while it is at work is looked for no more: it begins anew.
+  private func fill(
+    _ temporary: String, in store: any Folder, from folder: any Folder,
+    _ range: ClosedRange<Int64>
+  ) throws(ReelError) {
+    var attempt = 0
+    while true {
+      try PinnedFiles.remove(temporary, from: store)
+      do throws(ReelError) {
+        let target = try store.folder(temporary, create: true)
+        let before = try snapshot()
+        guard PinnedFiles(before, range).needsBuffers else {
+          return try PinnedFiles(before, range).link(from: folder, into: target)
+        }
+        // What goes from the copied buffers into blocks before their copy is there is in segments
+        // that are looked at after that.
+        try PinnedFiles.copyBuffers(from: folder, to: target)
+        let newest = before.segments.last?.firstSequence ?? 0
+        return try PinnedFiles(try snapshot(), range, allFrom: newest).link(
+          from: folder, into: target)
+      } catch {
+        guard case .io(let failure) = error, failure.code == ErrorNumber.noEntry,
+          attempt < Self.maximumPinAttempts
+        else { throw error }
+        attempt += 1
+      }
+    }
+  }
+
+  /// How often retention may come in between before a file is taken to be gone for another reason.
+  private static var maximumPinAttempts: Int { 20 }
 
   /// The pins, by label.
   public func pins() throws(ReelError) -> [Pin] {
@@ -114,61 +146,89 @@ extension Pin {
 struct PinnedFiles {
   /// Names of segments that never change again.
   private var sealed: [String] = []
-  /// Of the segment that may be written to.
-  private var active: String?
+  /// Names of those that may be written to, or that a recovery has left without a trailer.
+  private var unsealed: [String] = []
+  /// Whether what is in the buffers is wanted too.
+  private(set) var needsBuffers = false
   private(set) var byteCount = 0
 
-  var isEmpty: Bool { sealed.isEmpty && active == nil }
+  var isEmpty: Bool { sealed.isEmpty && unsealed.isEmpty && !needsBuffers }
 
-  init(_ snapshot: Snapshot, _ range: ClosedRange<Timestamp>) throws(ReelError) {
-    let range = range.lowerBound.nanoseconds...range.upperBound.nanoseconds
+  /// The files that have events of `range`, and all segments from the one that begins with
+  /// `newest` on.
+  init(_ snapshot: Snapshot, _ range: ClosedRange<Int64>, allFrom newest: UInt64 = .max) {
     for segment in snapshot.segments {
       let stretch = segment.summary.stretch
-      guard segment.summary.eventCount > 0, stretch.minimum <= range.upperBound,
-        stretch.maximum >= range.lowerBound, !snapshot.control.removesAll(of: stretch)
-      else { continue }
+      let isWanted =
+        segment.summary.eventCount > 0 && stretch.minimum <= range.upperBound
+        && stretch.maximum >= range.lowerBound && !snapshot.control.removesAll(of: stretch)
+      guard isWanted || segment.firstSequence >= newest else { continue }
       byteCount += segment.byteCount
-      if segment.isSealed { sealed.append(segment.name) } else { active = segment.name }
+      if segment.isSealed { sealed.append(segment.name) } else { unsealed.append(segment.name) }
     }
-    if snapshot.buffered.contains(where: { $0.header.overlaps(range) }) {
+    if !unsealed.isEmpty || snapshot.buffered.contains(where: { $0.header.overlaps(range) }) {
       byteCount += snapshot.bufferByteCount
-      active = active ?? snapshot.segments.last.flatMap { $0.isSealed ? nil : $0.name } ?? ""
+      needsBuffers = true
     }
   }
 
-  /// Gives the files second names, or copies of those that may change; the buffers first, since
-  /// blocks may go from them into the segment meanwhile.
+  /// Gives the segments second names, or copies of those that may change.
   func link(from folder: any Folder, into target: any Folder) throws(ReelError) {
-    if let active {
-      for first in RecordingFiles(try folder.list()).buffers {
-        try Self.copy(FileName.buffer(firstSequence: first), from: folder, to: target)
-      }
-      if !active.isEmpty { try Self.copy(active, from: folder, to: target) }
-    }
+    for name in unsealed { try Self.copy(name, from: folder, to: target) }
     for name in sealed { try folder.link(name, into: target) }
     _ = try target.open(FileName.pinned, .create)
+    try target.sync()
   }
 
   private static let pieceByteCount = 1 << 20
 
+  /// Copies a file that does not change, or only grows.
   static func copy(
     _ name: String, from folder: any Folder, to target: any Folder
   ) throws(ReelError) {
-    let source: any File
-    do throws(ReelError) {
-      source = try folder.open(name, .read)
-    } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
-      return  // a run ended: what it held is in the segment
-    }
+    let source = try folder.open(name, .read)
     let copy = try target.open(name, .createNew)
-    var offset = 0
+    try transfer(source, from: 0, to: copy)
+    try copy.sync()
+  }
+
+  private static func transfer(
+    _ source: any File, from start: Int, to copy: any File
+  ) throws(ReelError) {
+    var offset = start
     while true {
       let piece = try source.read(at: offset, byteCount: pieceByteCount)
       if piece.isEmpty { break }
       try copy.write(piece.rawSpan, at: offset)
       offset += piece.count
     }
-    try copy.sync()
+  }
+
+  /// Copies what the buffers have, each so that its header page is newer than its ring.
+  ///
+  /// Room from the page's `released` on has not been used again by then, so all frames are in the
+  /// copy that were there before it was begun and that no segment has. Where they end in it, is not
+  /// where the page says: that hint is left out.
+  static func copyBuffers(
+    from folder: any Folder, to target: any Folder
+  ) throws(ReelError) {
+    for first in RecordingFiles(try folder.list()).buffers {
+      let name = FileName.buffer(firstSequence: first)
+      let source: any File
+      do throws(ReelError) {
+        source = try folder.open(name, .read)
+      } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
+        continue  // a run ended: what it held is in the segment
+      }
+      let copy = try target.open(name, .createNew)
+      try transfer(source, from: BufferHeader.byteCount, to: copy)
+      var page = try source.read(at: 0, byteCount: BufferHeader.byteCount)
+      if page.count == BufferHeader.byteCount {
+        page.overwrite(UInt64(0), at: BufferHeader.publishedOffset)
+      }
+      try copy.write(page.rawSpan, at: 0)
+      try copy.sync()
+    }
   }
 
   /// Removes a pin, whole or not, if it is there.

@@ -10,14 +10,17 @@ extension Recording {
     keepingBytes byteCount: Int, bufferByteCount: Int
   ) throws(ReelError) -> RetentionReport {
     let segments = try snapshot().segments
-    var bytes = segments.reduce(bufferByteCount) { $0 + $1.byteCount }
+    var bytes = segments.reduce(bufferByteCount) { $0.saturatingAdd($1.byteCount) }
     var report = RetentionReport()
-    for segment in segments {
-      guard segment.isSealed, bytes > byteCount else { break }
+    // A recovery may have left one without a seal in the middle; only the last is written to.
+    for segment in segments.prefix(while: { $0 !== segments.last || $0.isSealed })
+    where segment.isReadable {
+      guard bytes > byteCount else { break }
       bytes -= segment.byteCount
       report.segmentCount += 1
-      report.eventCount += Int(clamping: segment.summary.eventCount)
-      report.byteCount += segment.byteCount
+      report.eventCount = report.eventCount.saturatingAdd(
+        Int(clamping: segment.summary.eventCount))
+      report.byteCount = report.byteCount.saturatingAdd(segment.byteCount)
     }
     return report
   }

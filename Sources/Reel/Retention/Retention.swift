@@ -4,8 +4,6 @@ enum RetentionRequest: Sendable {
   case enforce
   /// The oldest segments, while so many bytes remain.
   case keepBytes(Int)
-  /// Segments all of whose events a cut covers.
-  case covered(by: Cut)
 }
 
 /// What was dropped.
@@ -45,19 +43,34 @@ struct Retention {
     startWall &+ (configuration.clock.monotonic() &- startMonotonic)
   }
 
-  /// The number of the oldest sealed segments to drop, for `request` and the configuration.
-  func plan(_ request: RetentionRequest?, _ appender: borrowing SegmentAppender) -> Int {
+  /// The number of the oldest sealed segments to drop, for `request`, the configuration and all
+  /// cuts, `cuts` being those that the appender has not seen.
+  ///
+  /// Those that cannot be read stay when the log says that they are gone, and so do their bytes.
+  func plan(
+    _ request: RetentionRequest?, _ appender: borrowing SegmentAppender, cuts: [Cut] = []
+  ) -> Int {
     var (events, bytes) = appender.totals
-    bytes += configuration.bufferByteCount
+    bytes = bytes.saturatingAdd(configuration.bufferByteCount)
+    let cuts = cuts + appender.control.cuts
     var count = 0
-    for segment in appender.sealed {
+    var isAllKnown = true
+    for (index, segment) in appender.sealed.enumerated() {
+      guard segment.isReadable else {
+        // It may have what a cut leaves; to say that it is gone would hide that this is lost.
+        isAllKnown = false
+        continue
+      }
+      // Where nothing tells how old one is, the next one does.
+      if segment.lastArrival == nil, configuration.maximumAge != nil { continue }
       guard
         isExcess(events: events, bytes: bytes) || isAged(segment)
-          || isAsked(request, segment, bytes: bytes)
+          || isAsked(request, bytes: bytes)
+          || cuts.contains(where: { segment.isCovered(by: $0, isAllKnown) })
       else { break }
-      events -= segment.eventCount
+      events -= min(events, segment.eventCount)
       bytes -= segment.byteCount
-      count += 1
+      count = index + 1
     }
     return count
   }
@@ -71,18 +84,22 @@ struct Retention {
   private func isAged(_ segment: SegmentAppender.SealedSegment) -> Bool {
     guard let age = configuration.maximumAge else { return false }
     let (oldest, overflow) = now.subtractingReportingOverflow(age.nanoseconds)
-    return !overflow && segment.lastArrival < oldest
+    return !overflow && segment.lastArrival.map { $0 < oldest } ?? false
   }
 
-  private func isAsked(
-    _ request: RetentionRequest?, _ segment: SegmentAppender.SealedSegment, bytes: Int
-  ) -> Bool {
+  private func isAsked(_ request: RetentionRequest?, bytes: Int) -> Bool {
     switch request {
     case .keepBytes(let kept): bytes > kept
-    case .covered(let cut):
-      segment.nextSequence <= cut.sequence
-        && cut.before.map { segment.eventCount == 0 || segment.maximumTimestamp < $0 } ?? true
     case .enforce, nil: false
     }
+  }
+}
+
+extension SegmentAppender.SealedSegment {
+  /// Whether `cut` hides all events of the segment, and of those before if they are known.
+  fileprivate func isCovered(by cut: Cut, _ isAllKnown: Bool) -> Bool {
+    guard nextSequence <= cut.sequence else { return false }
+    guard let before = cut.before else { return true }
+    return isAllKnown && isWhole && (eventCount == 0 || maximumTimestamp < before)
   }
 }

@@ -48,15 +48,24 @@ struct SegmentAppender {
     var firstSequence: UInt64
     var eventCount: UInt64
     var byteCount: Int
-    var lastArrival: Int64
+    /// Nothing where no block tells.
+    var lastArrival: Int64?
     var maximumTimestamp: Int64
     var nextSequence: UInt64
+    /// Whether anything of it could be read: else it may have what nobody has seen, and stays.
+    var isReadable: Bool
+    /// Whether all records that it ever had could be: else there may be later events than known.
+    var isWhole: Bool
 
-    init(_ summary: SegmentSummary, byteCount: Int) {
+    init(
+      _ summary: SegmentSummary, byteCount: Int, isReadable: Bool = true, isWhole: Bool = true
+    ) {
+      self.isReadable = isReadable
+      self.isWhole = isReadable && isWhole
       firstSequence = summary.firstSequence
       eventCount = summary.eventCount
       self.byteCount = byteCount
-      lastArrival = summary.lastArrival
+      lastArrival = summary.firstArrival <= summary.lastArrival ? summary.lastArrival : nil
       maximumTimestamp = summary.maximumTimestamp
       nextSequence = summary.nextSequence
     }
@@ -369,8 +378,8 @@ struct SegmentAppender {
     var events = writer?.summary.eventCount ?? 0
     var bytes = writer?.end ?? 0
     for segment in sealed {
-      events += segment.eventCount
-      bytes += segment.byteCount
+      events = events.saturatingAdd(segment.eventCount)
+      bytes = bytes.saturatingAdd(segment.byteCount)
     }
     return (events, bytes)
   }

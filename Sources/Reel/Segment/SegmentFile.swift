@@ -185,7 +185,8 @@ final class SegmentFile: Sendable {
 
   /// Calls `body` with each control record of a block that can be read, with its sequence number.
   ///
-  /// - Throws: ``ReelError/corrupted(_:)`` for the first that cannot, once the others are given.
+  /// - Throws: ``ReelError/corrupted(_:)`` for the first that cannot, once the others are given;
+  ///   ``ReelError/io(_:)``.
   func controlRecords(
     _ entry: DirectoryEntry, _ body: (ControlRecord, UInt64) -> Void
   ) throws(ReelError) {

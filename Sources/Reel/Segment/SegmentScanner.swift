@@ -26,6 +26,11 @@ struct SegmentScanner {
     var tornBlocks: [DirectoryEntry] = []
     /// How many attributes must be declared for all blocks to be understood.
     var attributeCount = 0
+
+    /// Whether no sequence number is missing between the blocks.
+    var isDense: Bool {
+      blocks.reduce(0) { $0 + UInt64($1.recordCount) } == summary.recordCount
+    }
   }
 
   /// How the bytes of a segment end.
@@ -247,7 +252,7 @@ struct SegmentScanner {
     let length = Int(bytes.integer(at: position + 4, as: UInt32.self))
     switch FrameType(rawValue: bytes.integer(at: position + 8, as: UInt16.self)) {
     case .trailer: return 8 + length == Trailer.byteCount
-    case .block: return length <= 64 << 10
+    case .block: return 8 + length <= Limits.blockHeaderByteCount
     default: return false
     }
   }
@@ -263,7 +268,7 @@ struct HashingBudget {
   private static let smallByteCount = 8 + 64 << 10
 
   /// For a file of `byteCount` bytes.
-  init(_ byteCount: Int) { remaining = Self.rounds * byteCount }
+  init(_ byteCount: Int) { remaining = byteCount.saturatingMultiply(Self.rounds) }
 
   /// As ``SegmentFile/frame(at:limit:)``.
   mutating func frame(

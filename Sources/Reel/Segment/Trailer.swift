@@ -68,7 +68,7 @@ struct Trailer: Hashable, Sendable {
       summary.recordCount <= 1 << 62, summary.firstSequence >= 1,
       summary.firstSequence <= Limits.sequenceNumber,
       summary.eventCount <= summary.recordCount, summary.rawByteCount <= 1 << 62,
-      watermark < summary.nextSequence
+      watermark < summary.nextSequence, summary.fits(into: Int(directoryOffset))
     else { throw ByteReader.Malformed("a trailer's field", "cannot be", found: directoryOffset) }
     self.directoryOffset = Int(directoryOffset)
   }
@@ -91,15 +91,26 @@ struct SegmentSummary: TimeCovering, Hashable, Sendable {
   var nextSequence: UInt64 { firstSequence + recordCount }
   var lastSequence: UInt64 { max(nextSequence, 1) - 1 }
 
+  /// Whether blocks ahead of `directoryOffset` can have so many events and bytes: no sum over
+  /// trailers then comes to more than the files let it.
+  func fits(into directoryOffset: Int) -> Bool {
+    let blockCount = max(0, directoryOffset - SegmentHeader.byteCount) / Limits.leastBlockByteCount
+    let events = blockCount.saturatingMultiply(Limits.blockRecordCount)
+    // LZ4 expands by 255 at most; what a frame's length is rounded by, its place in the block's
+    // header makes up for.
+    let bytes = max(0, directoryOffset).saturatingMultiply(256)
+    return eventCount <= UInt64(events) && rawByteCount <= UInt64(bytes)
+  }
+
   mutating func add(_ block: DirectoryEntry, rawByteCount: Int) {
     recordCount = block.firstSequence + UInt64(block.recordCount) - firstSequence
-    eventCount += UInt64(block.eventCount)
+    eventCount = eventCount.saturatingAdd(UInt64(block.eventCount))
     if block.eventCount > 0 {
       minimumTimestamp = min(minimumTimestamp, block.minimumTimestamp)
       maximumTimestamp = max(maximumTimestamp, block.maximumTimestamp)
     }
     firstArrival = min(firstArrival, block.arrival)
     lastArrival = max(lastArrival, block.arrival)
-    self.rawByteCount += UInt64(rawByteCount)
+    self.rawByteCount = self.rawByteCount.saturatingAdd(UInt64(rawByteCount))
   }
 }

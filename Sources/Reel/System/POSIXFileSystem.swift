@@ -147,7 +147,7 @@ final class POSIXFolder: Folder {
     guard let folder = folder as? POSIXFolder,
       unsafe linkat(descriptor, name, folder.descriptor, name, 0) == 0
     else {
-      // Another file system, or one without links.
+      // Another file system, or one without links; where the file is gone, so is what to copy.
       return try PinnedFiles.copy(name, from: self, to: folder)
     }
   }

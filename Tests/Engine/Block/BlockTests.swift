@@ -4,6 +4,24 @@ import Testing
 
 /// Records become blocks and come back field by field.
 @Suite struct BlockTests {
+  /// R45: behind damage a longer header would not be found.
+  @Test(arguments: [4096, 700, 0])
+  func theHeaderOfALargestBlockOfSmallestFramesStaysWithinItsLimit(smallByteCount: Int) throws {
+    var builder = BlockBuilder(seed: 1)
+    for row in 0..<(8 << 10) {
+      // Large ones have frames of their own, and so have the small ones between.
+      let byteCount = row % 2 == 0 ? 4096 : smallByteCount
+      let event = Event(timestamp: 1, payload: Payload([UInt8](repeating: 7, count: byteCount)))
+      try RecordView.with(event) {
+        builder.append($0, sequence: UInt64(row) + 1, runID: 9)
+      }
+    }
+    let columns = builder.finish(frameByteCount: 4096)
+    let byteCount = columns.header.encode().count + ReelFrame.overhead
+    #expect(byteCount <= Limits.blockHeaderByteCount, "\(columns.header.frames.count) frames")
+    #expect(columns.header.frames.count > 1000)
+  }
+
   @Test(arguments: seeds(8))
   func randomEventsComeBackFromABlock(seed: UInt64) throws {
     var random = RandomEvents(seed: seed)

@@ -89,7 +89,7 @@ import Testing
       }
       #expect(ring.buffer.head > 4 * 8192)
       var drained: [UInt64] = []
-      _ = ring.buffer.records(
+      _ = try ring.buffer.records(
         from: WriteAheadBuffer.Position(offset: ring.buffer.released), to: ring.buffer.head
       ) { _, sequence, _ in
         drained.append(sequence)
@@ -208,6 +208,39 @@ import Testing
       let passage = try reader.passHole(before: reader.published, known: known)
       guard case .hole(let hole) = passage else { return (found, holes, reader) }
       holes.append(hole)
+    }
+  }
+
+  /// Somebody else may write to a mapped file: that ends neither the program nor the draining.
+  @Test func whatOthersWriteIntoTheRingIsRefusedWhenItIsDrained() throws {
+    try withTemporaryDirectory { path in
+      var ring = try Ring(path, .process)
+      for number in 1...10 {
+        _ = try ring.append([Event(timestamp: Timestamp(nanoseconds: Int64(number)))])
+      }
+      let name = FileName.buffer(firstSequence: 1)
+      let file = try ring.folder.open(name, .readWrite)
+      var refusedCount = 0
+      for offset in stride(from: 0, to: ring.buffer.head, by: 4) {
+        let place = BufferHeader.byteCount + offset
+        let before = try file.read(at: place, byteCount: 8)
+        for value: UInt64 in [0, 1, 0xFFFF_FFFF, 0x1FFF_FFFF, .max, 1 << 63, 4000, 0xFFF0] {
+          var bytes: [UInt8] = []
+          bytes.append(littleEndian: value)
+          try file.write(bytes.rawSpan, at: place)
+          do {
+            _ = try ring.buffer.records(
+              from: WriteAheadBuffer.Position(), to: ring.buffer.head
+            ) { record, _, _ in record.byteCount > 0 }
+          } catch ReelError.corrupted(let corruption) {
+            refusedCount += 1
+            #expect(corruption.path.hasSuffix(name))
+            #expect(corruption.bytes.upperBound <= BufferHeader.byteCount + 8192)
+          }
+        }
+        try file.write(before.rawSpan, at: place)
+      }
+      #expect(refusedCount > 100)
     }
   }
 

@@ -55,6 +55,46 @@ import Testing
     #expect(state.encode().count <= Limits.stateByteCount)
   }
 
+  /// R38: it is damage of that record alone.
+  @Test func controlRecordsBehindAMalformedOneAreApplied() throws {
+    let folder = MemoryFolder()
+    let recorder = try Recorder(folder: folder, configuration: .tiny)
+    for number in 1...10 { try recorder.append(numbered(number)) }
+    try recorder.close()
+    let name = try #require(try folder.list().first { $0.hasSuffix(".segment") })
+    let whole = try SegmentFile(file: try folder.open(name, .read))
+    let trailer = try #require(
+      try whole.trailer(endingAt: try whole.file.byteCount()))
+    let entry = try #require(try whole.directory(trailer).blocks.first)
+    var types: [UInt8] = []
+    try whole.controlRecords(entry) { record, _ in types.append(record.type) }
+    try #require(types.first == 1 && types.last == 2)
+    var builder = BlockBuilder(seed: 1)
+    for (row, type) in [UInt8(3), 6, 2].enumerated() {
+      // The body of a sync mark, too short for a gap and for the end of a run.
+      try RecordView.with(Event(timestamp: 1, payload: Payload([3] as [UInt8])), type: type) {
+        builder.append($0, sequence: UInt64(row) + 9, runID: 7)
+      }
+    }
+    let block = CompressedBlock(builder.finish(frameByteCount: 4096), state: LZ4.State())
+    let header = SegmentHeader(
+      binding: FileBinding(recording: RecordingID(low: 1, high: 2), salt: 3), firstSequence: 9,
+      created: 0)
+    let (segment, end) = try SegmentWriter.createFile(
+      in: folder, header: header, controlState: ControlState(), isDurable: false)
+    var writer = SegmentWriter(
+      segment: segment, directory: Directory(), summary: SegmentSummary(firstSequence: 9), end: end,
+      indexes: IndexBuilder(firstBlock: 0, attributes: AttributeSchema(), seed: 1),
+      state: LZ4.State())
+    try writer.append(writer.encode(block))
+    let forged = try #require(writer.directory.blocks.first)
+    var found: [ControlRecord] = []
+    #expect(throws: ReelError.self) {
+      try segment.controlRecords(forged) { record, _ in found.append(record) }
+    }
+    #expect(found == [.syncMark(watermark: 3)])
+  }
+
   @Test func aCutThatIncludesAnotherReplacesIt() {
     var state = ControlState()
     state.apply(.cut(Cut(before: 10, sequence: 5)), sequence: 5)

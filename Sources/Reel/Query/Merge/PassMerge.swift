@@ -43,7 +43,8 @@ final class PassMerge {
     builder = RecordPageBuilder(schema: sources.snapshot.control.attributes)
     self.last = last
     rest = limit
-    capacity = min(bounds.passRowCount, Self.maximumByteCount / Self.bytesPerRecord(sources))
+    capacity = min(
+      bounds.passRowCount, max(1, Self.maximumByteCount / Self.bytesPerRecord(sources)))
   }
 
   /// What a record takes in the mean.
@@ -51,10 +52,10 @@ final class PassMerge {
     var bytes: UInt64 = 0
     var records: UInt64 = 1
     for segment in sources.snapshot.segments {
-      bytes += segment.summary.rawByteCount
-      records += segment.summary.recordCount
+      bytes = bytes.saturatingAdd(segment.summary.rawByteCount)
+      records = records.saturatingAdd(segment.summary.recordCount)
     }
-    return Int(bytes / records) + 2 * Record.headerByteCount
+    return Int(min(bytes / records, UInt64(Limits.blockByteCount))) + 2 * Record.headerByteCount
   }
 
   /// The next events in the order of the answer, nothing after the last.
