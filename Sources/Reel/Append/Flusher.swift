@@ -410,14 +410,19 @@ final class Flusher: Sendable {
     }
 
     /// The `count` oldest segments and the record that says that they are gone.
+    ///
+    /// Numbers behind the last of them that no file has were lost, not removed, and stay missing;
+    /// only of a segment that cannot be read nobody knows where it ends.
     private func planDrop(
       _ count: Int
     ) -> (segments: [SegmentAppender.SealedSegment], record: Drop)? {
       let dropped = Array(appender.sealed.prefix(count))
-      guard !dropped.isEmpty else { return nil }
-      let below =
-        appender.sealed.count > dropped.count
-        ? appender.sealed[dropped.count].firstSequence : appender.active.firstSequence
+      guard let last = dropped.last else { return nil }
+      var below = last.nextSequence
+      if !last.isReadable {
+        let next = appender.sealed.dropFirst(count).first?.firstSequence
+        below = next ?? appender.active.firstSequence
+      }
       let record = Drop(
         below: below == 0 ? appender.nextSequence : below,
         eventCount: dropped.reduce(0) { $0.saturatingAdd($1.eventCount) })

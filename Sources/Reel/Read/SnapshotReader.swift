@@ -72,17 +72,19 @@ final class SnapshotReader {
     let mark = mark?()
     if let mark, mark == lastMark { return }
     lastMark = nil
-    try refreshFromFiles()
-    lastMark = mark
+    if try refreshFromFiles() { lastMark = mark }
   }
 
-  private func refreshFromFiles() throws(ReelError) {
+  /// - Returns: False when the files would not hold still: the snapshot is the last that was whole.
+  private func refreshFromFiles() throws(ReelError) -> Bool {
     var gone: IOFailure?
     for attempt in 0..<Self.maximumAttempts {
       do {
         gone = nil
         let isLast = attempt + 1 == Self.maximumAttempts
-        if try refreshOnce(acceptsGap: attempt >= Self.patience, isLastAttempt: isLast) { return }
+        if try refreshOnce(acceptsGap: attempt >= Self.patience, isLastAttempt: isLast) {
+          return true
+        }
       } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
         // A file went while we looked: list again.
         gone = failure
@@ -91,6 +93,7 @@ final class SnapshotReader {
     }
     // A file that is listed each time and never there was not dropped.
     if let gone { throw .io(gone) }
+    return false
   }
 
   private func refreshOnce(

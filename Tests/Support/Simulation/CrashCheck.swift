@@ -134,7 +134,9 @@ struct CrashCheck {
       return Fault(
         reason: "opened again it has \(again.events.count) events, not \(found.events.count)")
     }
-    guard isSameLoss(found.missing, again.missing), again.documents == found.documents else {
+    let below = try opened.recording.snapshot().control.dropped.below
+    guard Self.isSameLoss(found.missing, again.missing, below), again.documents == found.documents
+    else {
       return Fault(
         reason: "opened again it tells otherwise what is missing: \(again.missing), before"
           + " \(found.missing)",
@@ -153,14 +155,15 @@ struct CrashCheck {
     return reason
   }
 
-  /// Whether the same is missing a second time; what retention has dropped since is not missed.
-  private func isSameLoss(_ first: [ClosedRange<UInt64>], _ again: [ClosedRange<UInt64>]) -> Bool {
-    let before = Self.joined(first)
-    let after = Self.joined(again)
-    guard configuration.maximumEventCount != nil else { return before == after }
-    return after.allSatisfy { range in
-      before.contains { $0.contains(range.lowerBound) && $0.contains(range.upperBound) }
+  /// Whether the same is missing a second time; what retention has dropped by then, all below a
+  /// number, is not missed.
+  private static func isSameLoss(
+    _ first: [ClosedRange<UInt64>], _ again: [ClosedRange<UInt64>], _ below: UInt64
+  ) -> Bool {
+    let before = first.compactMap { range in
+      range.upperBound < below ? nil : max(range.lowerBound, below)...range.upperBound
     }
+    return joined(before) == joined(again)
   }
 
   /// Ranges without the borders between those that touch.
