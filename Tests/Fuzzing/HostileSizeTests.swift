@@ -230,26 +230,17 @@ import Testing
 }
 
 /// A file that counts the bytes that are read of it.
-private final class CountingFile: File {
-  private let file: any File
+private final class CountingFile: ForwardingFile {
+  let base: any File
   private let count: Counter
-  var path: String { file.path }
 
   init(_ file: any File, _ count: Counter) {
-    self.file = file
+    base = file
     self.count = count
   }
 
-  func byteCount() throws(ReelError) -> Int { try file.byteCount() }
   func read(at offset: Int, byteCount: Int) throws(ReelError) -> [UInt8] {
     count.add(byteCount)
-    return try file.read(at: offset, byteCount: byteCount)
+    return try base.read(at: offset, byteCount: byteCount)
   }
-  func write(_ bytes: RawSpan, at offset: Int) throws(ReelError) {
-    try file.write(bytes, at: offset)
-  }
-  func sync() throws(ReelError) { try file.sync() }
-  func truncate(to byteCount: Int) throws(ReelError) { try file.truncate(to: byteCount) }
-  func map(byteCount: Int) throws(ReelError) -> Region { try file.map(byteCount: byteCount) }
-  func lock() throws(ReelError) -> Bool { try file.lock() }
 }

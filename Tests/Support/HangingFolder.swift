@@ -5,8 +5,8 @@ import Synchronization
 
 /// A folder whose writes to segments and syncs can be held up, as by a disk that does not answer,
 /// whose disk can be full, and which opens no more segments at once than it is told.
-final class HangingFolder: Folder {
-  private let folder: any Folder
+final class HangingFolder: ForwardingFolder {
+  let base: any Folder
   private let gate: Gate
 
   /// What all files of the folder wait at.
@@ -48,12 +48,12 @@ final class HangingFolder: Folder {
   }
 
   init(_ folder: any Folder) {
-    self.folder = folder
+    base = folder
     gate = Gate()
   }
 
   private init(_ folder: any Folder, _ gate: Gate) {
-    self.folder = folder
+    base = folder
     self.gate = gate
   }
 
@@ -75,57 +75,39 @@ final class HangingFolder: Folder {
   /// How often a file was synced.
   var syncCount: Int { gate.syncCount }
 
-  var path: String { folder.path }
-  func list() throws(ReelError) -> [String] { try folder.list() }
   func open(_ name: String, _ access: FileAccess) throws(ReelError) -> any File {
     if name.contains(".segment"), gate.maximum.value > 0, gate.open.value >= gate.maximum.value {
       gate.refused.add(1)
       throw .io(IOFailure(operation: "openat", path: name, code: ErrorNumber.tooManyFiles))
     }
-    return HangingFile(try folder.open(name, access), gate)
+    return HangingFile(try base.open(name, access), gate)
   }
-  func temporaryFile() throws(ReelError) -> any File { try folder.temporaryFile() }
 
   func folder(_ name: String, create: Bool) throws(ReelError) -> any Folder {
-    HangingFolder(try folder.folder(name, create: create), gate)
+    HangingFolder(try base.folder(name, create: create), gate)
   }
-  func unlink(_ name: String) throws(ReelError) { try folder.unlink(name) }
-  func removeFolder(_ name: String) throws(ReelError) { try folder.removeFolder(name) }
-  func rename(_ name: String, to newName: String) throws(ReelError) {
-    try folder.rename(name, to: newName)
-  }
-  func sync() throws(ReelError) { try folder.sync() }
-  func modificationTime() throws(ReelError) -> Int64 { try folder.modificationTime() }
 }
 
 /// A file that waits at the gate of its folder.
-private final class HangingFile: File {
-  private let file: any File
+private final class HangingFile: ForwardingFile {
+  let base: any File
   private let gate: HangingFolder.Gate
 
   init(_ file: any File, _ gate: HangingFolder.Gate) {
-    self.file = file
+    base = file
     self.gate = gate
-    if file.path.contains(".segment") { gate.open.add(1) }
+    if path.contains(".segment") { gate.open.add(1) }
   }
 
-  deinit { if file.path.contains(".segment") { gate.open.add(-1) } }
+  deinit { if path.contains(".segment") { gate.open.add(-1) } }
 
-  var path: String { file.path }
-  func byteCount() throws(ReelError) -> Int { try file.byteCount() }
-  func read(at offset: Int, byteCount: Int) throws(ReelError) -> [UInt8] {
-    try file.read(at: offset, byteCount: byteCount)
-  }
   func write(_ bytes: RawSpan, at offset: Int) throws(ReelError) {
     gate.pass(isSync: false)
     try gate.checkRoom(path)
-    try file.write(bytes, at: offset)
+    try base.write(bytes, at: offset)
   }
   func sync() throws(ReelError) {
     gate.pass(isSync: true)
-    try file.sync()
+    try base.sync()
   }
-  func truncate(to byteCount: Int) throws(ReelError) { try file.truncate(to: byteCount) }
-  func map(byteCount: Int) throws(ReelError) -> Region { try file.map(byteCount: byteCount) }
-  func lock() throws(ReelError) -> Bool { try file.lock() }
 }

@@ -40,54 +40,33 @@ import Testing
 }
 
 /// A folder whose segments are very long.
-private final class LongFolder: Folder {
-  private let folder: MemoryFolder
+private final class LongFolder: ForwardingFolder {
+  let base: any Folder
   private let byteCount: Int
 
   init(_ folder: MemoryFolder, _ byteCount: Int) {
-    self.folder = folder
+    base = folder
     self.byteCount = byteCount
   }
 
-  var path: String { folder.path }
-  func list() throws(ReelError) -> [String] { try folder.list() }
   func open(_ name: String, _ access: FileAccess) throws(ReelError) -> any File {
-    let file = try folder.open(name, access)
+    let file = try base.open(name, access)
     return name == FileName.segment(firstSequence: 1) ? LongFile(file, byteCount) : file
   }
-  func temporaryFile() throws(ReelError) -> any File { try folder.temporaryFile() }
-  func folder(_ name: String, create: Bool) throws(ReelError) -> any Folder {
-    try folder.folder(name, create: create)
-  }
-  func unlink(_ name: String) throws(ReelError) { try folder.unlink(name) }
-  func removeFolder(_ name: String) throws(ReelError) { try folder.removeFolder(name) }
-  func rename(_ name: String, to newName: String) throws(ReelError) {
-    try folder.rename(name, to: newName)
-  }
-  func sync() throws(ReelError) { try folder.sync() }
-  func modificationTime() throws(ReelError) -> Int64 { try folder.modificationTime() }
 }
 
-private final class LongFile: File {
-  private let file: any File
+private final class LongFile: ForwardingFile {
+  let base: any File
   private let length: Int
-  var path: String { file.path }
 
   init(_ file: any File, _ length: Int) {
-    self.file = file
+    base = file
     self.length = length
   }
 
   func byteCount() throws(ReelError) -> Int { length }
   func read(at offset: Int, byteCount: Int) throws(ReelError) -> [UInt8] {
     guard offset < 1 << 20 else { return [] }
-    return try file.read(at: offset, byteCount: min(byteCount, 1 << 20))
+    return try base.read(at: offset, byteCount: min(byteCount, 1 << 20))
   }
-  func write(_ bytes: RawSpan, at offset: Int) throws(ReelError) {
-    try file.write(bytes, at: offset)
-  }
-  func sync() throws(ReelError) { try file.sync() }
-  func truncate(to byteCount: Int) throws(ReelError) { try file.truncate(to: byteCount) }
-  func map(byteCount: Int) throws(ReelError) -> Region { try file.map(byteCount: byteCount) }
-  func lock() throws(ReelError) -> Bool { try file.lock() }
 }

@@ -103,8 +103,8 @@ import Testing
 }
 
 /// A folder that lets others go on while it is at work.
-private final class HookedFolder: Folder {
-  private let folder: MemoryFolder
+private final class HookedFolder: ForwardingFolder {
+  let base: any Folder
   private let hooks = Mutex(Hooks())
 
   private struct Hooks: Sendable {
@@ -113,7 +113,7 @@ private final class HookedFolder: Folder {
     var isGone: (@Sendable (String) -> Bool)?
   }
 
-  init(_ folder: MemoryFolder) { self.folder = folder }
+  init(_ folder: MemoryFolder) { base = folder }
 
   /// Called once, before the first file gets its second name.
   var beforeLink: (@Sendable () -> Void)? {
@@ -131,19 +131,8 @@ private final class HookedFolder: Folder {
     set { hooks.withLock { $0.isGone = newValue } }
   }
 
-  var path: String { folder.path }
-  func list() throws(ReelError) -> [String] { try folder.list() }
   func open(_ name: String, _ access: FileAccess) throws(ReelError) -> any File {
-    HookedFile(try folder.open(name, access), betweenPieces)
-  }
-  func temporaryFile() throws(ReelError) -> any File { try folder.temporaryFile() }
-  func folder(_ name: String, create: Bool) throws(ReelError) -> any Folder {
-    try folder.folder(name, create: create)
-  }
-  func unlink(_ name: String) throws(ReelError) { try folder.unlink(name) }
-  func removeFolder(_ name: String) throws(ReelError) { try folder.removeFolder(name) }
-  func rename(_ name: String, to newName: String) throws(ReelError) {
-    try folder.rename(name, to: newName)
+    HookedFile(try base.open(name, access), betweenPieces)
   }
   func link(_ name: String, into target: any Folder) throws(ReelError) {
     let hook = hooks.withLock { hooks in
@@ -153,42 +142,31 @@ private final class HookedFolder: Folder {
     hook?()
     let isGone = hooks.withLock { $0.isGone?(name) ?? false }
     // As the system answers where the file has no name any more.
-    try folder.link(isGone ? "gone" : name, into: target)
+    try base.link(isGone ? "gone" : name, into: target)
   }
-  func sync() throws(ReelError) { try folder.sync() }
-  func modificationTime() throws(ReelError) -> Int64 { try folder.modificationTime() }
 }
 
 /// A file whose bytes are read page by page when much is asked for, as the kernel does it.
-private final class HookedFile: File {
-  private let file: any File
+private final class HookedFile: ForwardingFile {
+  let base: any File
   private let hook: (@Sendable () -> Void)?
-  var path: String { file.path }
 
   init(_ file: any File, _ hook: (@Sendable () -> Void)?) {
-    self.file = file
+    base = file
     self.hook = hook
   }
 
-  func byteCount() throws(ReelError) -> Int { try file.byteCount() }
   func read(at offset: Int, byteCount: Int) throws(ReelError) -> [UInt8] {
     guard let hook, byteCount >= 1 << 20, path.hasSuffix(FileName.bufferSuffix) else {
-      return try file.read(at: offset, byteCount: byteCount)
+      return try base.read(at: offset, byteCount: byteCount)
     }
     var bytes: [UInt8] = []
     while bytes.count < byteCount {
-      let page = try file.read(at: offset + bytes.count, byteCount: 4096)
+      let page = try base.read(at: offset + bytes.count, byteCount: 4096)
       bytes += page
       if page.count < 4096 { break }
       hook()
     }
     return bytes
   }
-  func write(_ bytes: RawSpan, at offset: Int) throws(ReelError) {
-    try file.write(bytes, at: offset)
-  }
-  func sync() throws(ReelError) { try file.sync() }
-  func truncate(to byteCount: Int) throws(ReelError) { try file.truncate(to: byteCount) }
-  func map(byteCount: Int) throws(ReelError) -> Region { try file.map(byteCount: byteCount) }
-  func lock() throws(ReelError) -> Bool { try file.lock() }
 }
