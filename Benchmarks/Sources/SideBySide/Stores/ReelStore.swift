@@ -87,7 +87,7 @@ struct ReelStore: Store {
     var fold = Fold()
     let cursor = try recording.cursor(query, limit: limit)
     while let batch = try cursor.nextBatch() {
-      for view in batch { Self.add(view, to: &fold) }
+      batch.forEach { Self.add($0, to: &fold) }
     }
     return fold
   }
