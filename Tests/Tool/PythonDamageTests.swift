@@ -105,8 +105,8 @@ import Testing
       let whole = Self.engine(file).sequences
       var count = 0
       for entry in scan.blocks {
-        let (header, start, _) = try segment.blockHeader(entry)
-        var end = start
+        let (header, headerByteCount, _) = try segment.blockHeader(entry)
+        var end = entry.offset + headerByteCount
         for (index, frame) in header.frames.enumerated() {
           end += frame.storedByteCount
           guard index > 0 else { continue }

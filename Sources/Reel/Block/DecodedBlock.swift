@@ -262,6 +262,15 @@ final class DecodedBlock: Sendable {
   @inline(__always)
   func text(_ id: ColumnID) -> TextColumn? { texts[id] }
 
+  /// Brings near what leads to the rows of a column, once the block itself is.
+  func prefetch(_ column: ColumnID) {
+    texts[column]?.prefetch()
+    timestamps.prefetch(at: 0)
+  }
+
+  /// Bytes of a block in memory, without what it refers to.
+  static let instanceByteCount = 640
+
   func hasPayload(_ row: Int) -> Bool { payloadLengths.map { $0[row] != 0 } ?? false }
 
   func payloadEncoding(_ row: Int) -> UInt8 {

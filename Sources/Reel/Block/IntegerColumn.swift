@@ -47,26 +47,15 @@ enum IntegerColumn {
     var values: [Int64] = []
     values.reserveCapacity(count)
     values.append(value)
-    var offset = reader.offset
     for _ in 1..<count {
-      guard offset < bytes.byteCount else {
-        throw ByteReader.Malformed("a column of differences", "is cut off", found: offset)
-      }
-      let byte = bytes.byte(at: offset)
-      var zigzag = UInt64(byte)
-      if byte < 0x80 {
-        offset &+= 1
-      } else {
-        var rest = ByteReader(bytes.extracting(offset..<bytes.byteCount))
-        zigzag = try rest.varint("a difference")
-        offset += rest.offset
-      }
+      let zigzag = try reader.varint("a difference")
       let steps = Int64(bitPattern: zigzag >> 1) ^ (0 &- Int64(bitPattern: zigzag & 1))
       value = value &+ steps &* unit
       values.append(value)
     }
-    guard offset == bytes.byteCount else {
-      throw ByteReader.Malformed("a column of differences", "has bytes left over", found: offset)
+    guard reader.remaining == 0 else {
+      throw ByteReader.Malformed(
+        "a column of differences", "has bytes left over", found: reader.remaining)
     }
     return values
   }

@@ -188,6 +188,10 @@ struct TextColumn: Sendable {
     longestByteCount = longest
   }
 
+  /// Brings near what leads to the rows and texts.
+  @inline(__always)
+  func prefetch() { Address(of: region).prefetch() }
+
   /// The bytes it takes in memory beyond a small constant.
   var byteCount: Int { region.byteCount }
 
@@ -222,25 +226,19 @@ struct TextColumn: Sendable {
   /// The code of `text`, or nothing when the block does not have it; O(n), a byte each.
   func code(of text: RawSpan) -> UInt16? {
     let tag = text.tag(of: 0..<text.byteCount)
-    let tags = region.bytes(tagsStart..<(tagsStart + count))
-    var index = tags.firstIndex(of: tag, from: 0)
-    while let found = index {
-      let code = UInt16(found + 1)
-      if self.text(code: code).equals(text) { return code }
-      index = tags.firstIndex(of: tag, from: found + 1)
+    var code: UInt16?
+    region.bytes(tagsStart..<(tagsStart + count)).forEachIndex(of: tag) { index in
+      if code == nil, self.text(code: UInt16(index + 1)).equals(text) { code = UInt16(index + 1) }
     }
-    return nil
+    return code
   }
 
   /// The rows that have `code`, ascending; O(rows), a byte each.
   func rows(withCode code: UInt16) -> [Int32] {
     var rows: [Int32] = []
-    let low = UInt8(truncatingIfNeeded: code)
-    let codes = region.bytes(0..<rowCount)
-    var row = codes.firstIndex(of: low, from: 0)
-    while let found = row {
-      if self.code(found) == code { rows.append(Int32(found)) }
-      row = codes.firstIndex(of: low, from: found + 1)
+    rows.reserveCapacity(8)
+    region.bytes(0..<rowCount).forEachIndex(of: UInt8(truncatingIfNeeded: code)) { row in
+      if self.code(row) == code { rows.append(Int32(row)) }
     }
     return rows
   }

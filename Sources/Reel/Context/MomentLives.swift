@@ -324,22 +324,22 @@ struct MomentLives {
 struct RowTest {
   let time: Int64
   let sequences: Range<UInt64>
-  let control: ControlState
+  let removals: Removals
   /// Whether all of them are.
   private let isSure: Bool
 
   /// Prepares the test for one block.
   init(
-    _ block: DecodedBlock, to time: Int64, sequences: Range<UInt64>, control: ControlState
+    _ block: DecodedBlock, to time: Int64, sequences: Range<UInt64>, removals: Removals
   ) {
     self.time = time
     self.sequences = sequences
-    self.control = control
+    self.removals = removals
     let header = block.header
     isSure =
       header.eventCount == header.recordCount && header.maximumTimestamp <= time
       && sequences.contains(header.firstSequence) && sequences.contains(header.lastSequence)
-      && !control.mayRemove(from: header.stretch)
+      && !removals.mayRemove(from: header.stretch)
   }
 
   @inline(__always)
@@ -350,6 +350,6 @@ struct RowTest {
   private func isEvent(_ row: Int, _ block: DecodedBlock) -> Bool {
     let (timestamp, sequence) = (block.timestamps[row], block.sequence(row))
     return timestamp <= time && sequences.contains(sequence) && block.recordType(row) == 0
-      && !control.isRemoved(timestamp: timestamp, sequence: sequence)
+      && !removals.isRemoved(timestamp: timestamp, sequence: sequence)
   }
 }

@@ -93,7 +93,7 @@ struct MomentReader {
         }
         blocks.append(candidate)
         let test = RowTest(
-          block, to: time.nanoseconds, sequences: sequences, control: sources.snapshot.control)
+          block, to: time.nanoseconds, sequences: sequences, removals: sources.snapshot.removals)
         lives.take(block, number: Int32(blocks.count - 1), where: test)
       })
     return blocks

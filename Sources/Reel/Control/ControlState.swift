@@ -109,23 +109,11 @@ struct ControlState: Hashable, Sendable {
   /// Whether an event has been removed by a cut or by retention.
   @inline(__always)
   func isRemoved(timestamp: Int64, sequence: UInt64) -> Bool {
-    if sequence < dropped.below { return true }
-    for cut in cuts where cut.covers(timestamp: timestamp, sequence: sequence) { return true }
-    return false
+    removals.isRemoved(timestamp: timestamp, sequence: sequence)
   }
 
-  /// Whether all events of a block or segment have been removed; a segment's file may then be gone
-  /// at any moment.
-  func removesAll(of stretch: TimeOrder.Stretch) -> Bool {
-    stretch.last < dropped.below
-      || cuts.contains { $0.covers(timestamp: stretch.maximum, sequence: stretch.last) }
-  }
-
-  /// Whether some events of a block or segment may have been removed.
-  func mayRemove(from stretch: TimeOrder.Stretch) -> Bool {
-    stretch.first < dropped.below
-      || cuts.contains { $0.covers(timestamp: stretch.minimum, sequence: stretch.first) }
-  }
+  /// Which events have been removed.
+  var removals: Removals { Removals(below: dropped.below, cuts: cuts) }
 
   func encode() -> [UInt8] {
     var body: [UInt8] = []
@@ -179,5 +167,39 @@ struct ControlState: Hashable, Sendable {
     try? attributes.merge(declarations)
     roles = try KindRoles(reading: &reader)
     try reader.finish("the state")
+  }
+}
+
+/// Which events have been removed: the part of the control state that every answer asks again and
+/// again, by itself so that little has to be handed around.
+struct Removals: Sendable {
+  /// Everything that arrived before this sequence number is gone.
+  let below: UInt64
+  let cuts: [Cut]
+
+  /// Whether an event has been removed.
+  func isRemoved(timestamp: Int64, sequence: UInt64) -> Bool {
+    if sequence < below { return true }
+    for cut in cuts where cut.covers(timestamp: timestamp, sequence: sequence) { return true }
+    return false
+  }
+
+  /// Whether all events of a block or segment have been removed; a segment's file may then be gone
+  /// at any moment.
+  func removesAll(of stretch: TimeOrder.Stretch) -> Bool {
+    if stretch.last < below { return true }
+    for cut in cuts where cut.covers(timestamp: stretch.maximum, sequence: stretch.last) {
+      return true
+    }
+    return false
+  }
+
+  /// Whether some events of a block or segment may have been removed.
+  func mayRemove(from stretch: TimeOrder.Stretch) -> Bool {
+    if stretch.first < below { return true }
+    for cut in cuts where cut.covers(timestamp: stretch.minimum, sequence: stretch.first) {
+      return true
+    }
+    return false
   }
 }

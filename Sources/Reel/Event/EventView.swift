@@ -10,9 +10,9 @@ public struct EventView: Sendable {
   let page: RecordPage
   /// Where its record begins.
   @usableFromInline
-  let offset: Int
+  var offset: Int
 
-  @inlinable
+  @inlinable @inline(__always)
   init(page: RecordPage, offset: Int) {
     self.page = page
     self.offset = offset

@@ -24,7 +24,7 @@ final class RecordPage: Sendable {
   static let unreadable = UInt32.max
 
   /// About what an event takes.
-  private static let usualByteCount = 320
+  @inlinable static var usualByteCount: Int { 320 }
 
   init(region: Region, offsets: [UInt32], schema: AttributeSchema, damage: Corruption? = nil) {
     self.region = region

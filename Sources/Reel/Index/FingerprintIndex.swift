@@ -139,9 +139,8 @@ final class FingerprintIndex: Sendable {
     let span = raw.rawSpan
     let bucket = Self.bucket(hash, bucketCount)
     var key = Int(starts[bucket / Self.bucketsPerStart])
-    for index in (bucket / Self.bucketsPerStart * Self.bucketsPerStart)..<bucket {
-      key += Int(span.byte(at: Self.headerByteCount + index))
-    }
+    let first = Self.headerByteCount + bucket / Self.bucketsPerStart * Self.bucketsPerStart
+    key += span.sum(first..<(Self.headerByteCount + bucket))
     return key..<(key + Int(span.byte(at: Self.headerByteCount + bucket)))
   }
 
@@ -152,13 +151,16 @@ final class FingerprintIndex: Sendable {
     let raw = raw
     let span = raw.rawSpan
     let wanted = UInt16(truncatingIfNeeded: hash)
+    let keys = keys(hash)
     var blocks: [Int] = []
-    for key in keys(hash)
-    where span.integer(at: fingerprintsStart + 2 * key, as: UInt16.self) == wanted {
+    let start = fingerprintsStart &+ 2 &* keys.lowerBound
+    for place in 0..<keys.count
+    where span.integer(at: start &+ 2 &* place, as: UInt16.self) == wanted {
+      let key = keys.lowerBound + place
       let start = ordinalsStart + key * ordinalBits / 8
       blocks.append(ordinal(key, span.extracting(start..<min(start + 5, span.byteCount))))
     }
-    return distinct(blocks)
+    return blocks.count > 1 ? distinct(blocks) : blocks.filter { $0 < blockCount }
   }
 
   /// As ``blocks(_:)``, reading what is not in memory.

@@ -1,6 +1,8 @@
 /// A query's conditions in the form in which blocks are filtered: byte strings to be found in their
 /// dictionaries.
-struct BlockFilter: Sendable {
+///
+/// A class, so that handing it on counts one reference and not one for each condition.
+final class BlockFilter: Sendable {
   /// One condition on a column of texts.
   struct TextCondition: Sendable {
     let columns: [ColumnID]
@@ -18,9 +20,17 @@ struct BlockFilter: Sendable {
 
   /// A condition on a function that names only some of its parts.
   struct FunctionCondition: Sendable {
-    var module: [UInt8]?
-    var name: [UInt8]?
-    var arity: UInt16?
+    let module: [UInt8]?
+    let name: [UInt8]?
+    let arity: UInt16?
+
+    /// Nothing when the query names no part.
+    init?(_ query: Query) {
+      guard query.module != nil || query.function != nil || query.arity != nil else { return nil }
+      module = query.module.map { Array($0.utf8) }
+      name = query.function.map { Array($0.utf8) }
+      arity = query.arity
+    }
 
     /// What every key that matches begins with.
     var prefix: [UInt8] { module.map { $0 + [FunctionKey.separator] } ?? [] }
@@ -38,22 +48,52 @@ struct BlockFilter: Sendable {
     }
   }
 
-  var timestamps: ClosedRange<Int64>?
-  var texts: [TextCondition] = []
-  var function: FunctionCondition?
+  /// Nothing for an empty range of time.
+  let timestamps: ClosedRange<Int64>?
+  let texts: [TextCondition]
+  let function: FunctionCondition?
   /// Attribute indexes with the bytes of the value and their hash.
-  var attributes: [(index: Int, key: [UInt8], hash: UInt64)] = []
-  var id: EventID?
-  /// Whether nothing can match: an empty time range, an attribute that is not declared.
-  var isImpossible = false
+  let attributes: [(index: Int, key: [UInt8], hash: UInt64)]
+  let id: EventID?
+  /// Whether nothing can match: an empty range of time, an attribute that is not declared.
+  let isImpossible: Bool
+  /// Whether not every event matches, but for its time.
+  let hasConditions: Bool
+  /// The columns that ``rows(of:range:removals:firstSequence:)`` looks at.
+  let columns: ColumnSet
+  /// The column of texts that it looks at first.
+  let firstColumn: ColumnID?
 
   init(_ query: Query, schema: AttributeSchema) throws(ReelError) {
-    if query.from <= query.to {
-      timestamps = query.from.nanoseconds...query.to.nanoseconds
-    } else {
-      isImpossible = true
-    }
+    var isImpossible = query.from > query.to
+    timestamps = isImpossible ? nil : query.from.nanoseconds...query.to.nanoseconds
     id = query.id
+    texts = Self.texts(query)
+    firstColumn = texts.first?.columns.first
+    function = query.isFunctionNamed ? nil : FunctionCondition(query)
+    var attributes: [(index: Int, key: [UInt8], hash: UInt64)] = []
+    for (name, value) in query.attributes {
+      guard let index = schema.index(of: name) else {
+        isImpossible = true
+        continue
+      }
+      let key = try AttributeSchema.single(value, of: schema.declarations[index])
+      attributes.append((index, key, keyHash(key.rawSpan)))
+    }
+    self.attributes = attributes
+    self.isImpossible = isImpossible
+    hasConditions = !texts.isEmpty || function != nil || !attributes.isEmpty || id != nil
+    var columns = ColumnSet([.recordType, .timestamp])
+    if !hasConditions { columns.insert(.eventOrder) }
+    for condition in texts { for column in condition.columns { columns.insert(column) } }
+    if function != nil { columns.insert(.function) }
+    for attribute in attributes { columns.insert(.attribute(attribute.index)) }
+    if id != nil { columns.insert(.id) }
+    self.columns = columns
+  }
+
+  private static func texts(_ query: Query) -> [TextCondition] {
+    var texts: [TextCondition] = []
     if !query.kinds.isEmpty {
       texts.append(TextCondition(columns: [.kind], keys: query.kinds.map { Array($0.utf8) }))
     }
@@ -72,46 +112,19 @@ struct BlockFilter: Sendable {
     ] {
       if let text { texts.append(TextCondition(columns: [column], keys: [Array(text.utf8)])) }
     }
-    if let module = query.module, let name = query.function, let arity = query.arity {
-      let key = FunctionKey.bytes(of: Function(module: module, name: name, arity: arity))
-      texts.append(TextCondition(columns: [.function], keys: [key]))
-    } else if query.module != nil || query.function != nil || query.arity != nil {
-      function = FunctionCondition(
-        module: query.module.map { Array($0.utf8) }, name: query.function.map { Array($0.utf8) },
-        arity: query.arity)
+    if query.isFunctionNamed {
+      let function = Function(module: query.module, name: query.function, arity: query.arity)
+      texts.append(TextCondition(columns: [.function], keys: [FunctionKey.bytes(of: function)]))
     }
-    for (name, value) in query.attributes {
-      guard let index = schema.index(of: name) else {
-        isImpossible = true
-        continue
-      }
-      let key = try AttributeSchema.single(value, of: schema.declarations[index])
-      attributes.append((index, key, keyHash(key.rawSpan)))
-    }
-  }
-
-  /// Whether every event matches, but for its time.
-  var hasConditions: Bool {
-    !texts.isEmpty || function != nil || !attributes.isEmpty || id != nil
-  }
-
-  /// The columns that ``rows(of:range:control:firstSequence:)`` looks at.
-  var columns: ColumnSet {
-    var set = ColumnSet([.recordType, .timestamp])
-    if !hasConditions { set.insert(.eventOrder) }
-    for condition in texts { for column in condition.columns { set.insert(column) } }
-    if function != nil { set.insert(.function) }
-    for attribute in attributes { set.insert(.attribute(attribute.index)) }
-    if id != nil { set.insert(.id) }
-    return set
+    return texts
   }
 
   /// The rows of a block that match, ascending.
   ///
-  /// Left out are other timestamps than `range`, what `control` says is removed, and what arrived
+  /// Left out are other timestamps than `range`, what is removed, and what arrived
   /// before `firstSequence`.
   func rows(
-    of block: DecodedBlock, range: ClosedRange<Int64>, control: ControlState,
+    of block: DecodedBlock, range: ClosedRange<Int64>, removals: Removals,
     firstSequence: UInt64
   ) -> [Int32] {
     var selection: [Int32]? = nil
@@ -149,7 +162,7 @@ struct BlockFilter: Sendable {
         return ids.bytes(row).equals(id.bytes.rawSpan)
       }
     }
-    return finish(selection, block, range, control, firstSequence)
+    return finish(selection, block, range, removals, firstSequence)
   }
 
   /// Keeps the rows that have one of a condition's keys.
@@ -198,13 +211,13 @@ struct BlockFilter: Sendable {
   /// Leaves out control records, other times, and what has been removed.
   private func finish(
     _ selection: [Int32]?, _ block: DecodedBlock, _ range: ClosedRange<Int64>,
-    _ control: ControlState, _ firstSequence: UInt64
+    _ removals: Removals, _ firstSequence: UInt64
   ) -> [Int32] {
     let header = block.header
     let isWhole =
       header.eventCount == header.recordCount && header.firstSequence >= firstSequence
       && range.contains(header.minimumTimestamp) && range.contains(header.maximumTimestamp)
-    let mayBeRemoved = control.mayRemove(from: header.stretch)
+    let mayBeRemoved = removals.mayRemove(from: header.stretch)
     let rows = selection ?? (0..<Int32(header.recordCount)).map { $0 }
     if isWhole && !mayBeRemoved { return rows }
     return rows.filter { row in
@@ -212,7 +225,12 @@ struct BlockFilter: Sendable {
       let timestamp = block.timestamps[row]
       let sequence = block.sequence(row)
       return sequence >= firstSequence && range.contains(timestamp) && block.recordType(row) == 0
-        && !(mayBeRemoved && control.isRemoved(timestamp: timestamp, sequence: sequence))
+        && !(mayBeRemoved && removals.isRemoved(timestamp: timestamp, sequence: sequence))
     }
   }
+}
+
+extension Query {
+  /// Whether it names all parts of a function, which is then one key.
+  fileprivate var isFunctionNamed: Bool { module != nil && function != nil && arity != nil }
 }

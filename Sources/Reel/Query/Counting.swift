@@ -36,7 +36,7 @@ struct Counting {
     guard !sources.filter.hasConditions, query.after == nil, let range = sources.range
     else { return nil }
     guard range.contains(entry.minimumTimestamp), range.contains(entry.maximumTimestamp),
-      !snapshot.control.mayRemove(from: entry.stretch)
+      !snapshot.removals.mayRemove(from: entry.stretch)
     else { return nil }
     return Int(entry.eventCount)
   }

@@ -52,7 +52,7 @@ extension Recording {
   ) throws(ReelError) -> Density? {
     precondition(stretchCount >= 1, "a density has at least one stretch")
     let snapshot = try snapshot()
-    let completeness = EventCursor.completeness(query, snapshot)
+    let completeness = Completeness(query, snapshot)
     var query = query
     query.after = nil
     query.order = .ascending

@@ -45,13 +45,13 @@ struct IDLookup {
   private func lastRow(of id: EventID, in block: DecodedBlock) -> Int? {
     let bytes = id.bytes
     guard let ids = block.ids, let row = ids.lastRow(of: bytes.rawSpan) else { return nil }
-    guard snapshot.control.mayRemove(from: block.header.stretch),
-      snapshot.control.isRemoved(timestamp: block.timestamps[row], sequence: block.sequence(row))
+    guard snapshot.removals.mayRemove(from: block.header.stretch),
+      snapshot.removals.isRemoved(timestamp: block.timestamps[row], sequence: block.sequence(row))
     else { return row }
     var earlier = row - 1
     while earlier >= 0 {
       if ids.hasValue(earlier), ids.bytes(earlier).equals(bytes.rawSpan),
-        !snapshot.control.isRemoved(
+        !snapshot.removals.isRemoved(
           timestamp: block.timestamps[earlier], sequence: block.sequence(earlier))
       {
         return earlier
@@ -92,7 +92,7 @@ struct IDLookup {
         let entry = directory.blocks[ordinal]
         do throws(ReelError) {
           let wanted =
-            snapshot.control.mayRemove(from: entry.stretch)
+            snapshot.removals.mayRemove(from: entry.stretch)
             ? Self.placed.union(Self.named) : Self.named
           let kept = try cache.block(entry, of: segment, wanted: wanted, cost: &cost)
           if let row = lastRow(of: id, in: kept.block) {
@@ -198,7 +198,7 @@ struct IDLookup {
   private func eventRow(_ sequence: UInt64, in block: DecodedBlock) -> Int? {
     let row = Int(sequence - block.header.firstSequence)
     guard block.recordType(row) == 0,
-      !snapshot.control.isRemoved(timestamp: block.timestamps[row], sequence: sequence)
+      !snapshot.removals.isRemoved(timestamp: block.timestamps[row], sequence: sequence)
     else { return nil }
     return row
   }

@@ -189,3 +189,20 @@ public struct FacetCount: Hashable, Sendable {
   /// How many events have it.
   public let count: Int
 }
+
+extension Completeness {
+  /// What an answer to `query` lacks before anything is read.
+  init(_ query: Query, _ snapshot: Snapshot) {
+    self.init()
+    for gap in snapshot.control.gaps
+    where gap.to >= query.from.nanoseconds && gap.from <= query.to.nanoseconds {
+      droppedEventCount = droppedEventCount.saturatingAdd(gap.eventCount)
+    }
+    removedEventCount = snapshot.control.dropped.eventCount
+    isCut = snapshot.control.cuts.contains { cut in
+      cut.before.map { $0 > query.from.nanoseconds } ?? true
+    }
+    missing = snapshot.missing
+    damages = snapshot.damages
+  }
+}

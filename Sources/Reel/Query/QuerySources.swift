@@ -9,6 +9,8 @@ final class QuerySources {
   let isDescending: Bool
   /// What the query goes on after.
   private let after: MergeKey?
+  /// The time range, narrowed by that; nothing when no event can match.
+  let range: ClosedRange<Int64>?
   private(set) var cost = QueryCost()
   private var damages: [Corruption] = []
   private var hasNotedAttributes = false
@@ -25,9 +27,11 @@ final class QuerySources {
     self.snapshot = snapshot
     self.cache = cache
     self.isDescending = isDescending
-    self.after = after.map {
+    let last = after.map {
       MergeKey(timestamp: $0.timestamp.nanoseconds, sequence: $0.sequenceNumber.rawValue)
     }
+    self.after = last
+    range = Self.range(filter, after: last, isDescending: isDescending)
     cost.segmentCount = snapshot.segments.count
   }
 
@@ -69,8 +73,10 @@ final class QuerySources {
   /// Where a sort may put what memory does not hold.
   func temporaryFolder() throws(ReelError) -> any Folder { try cache.temporaryFolder() }
 
-  /// The time range, narrowed by where the query goes on.
-  var range: ClosedRange<Int64>? {
+  /// The time range of `filter`, narrowed by where the query goes on.
+  private static func range(
+    _ filter: BlockFilter, after: MergeKey?, isDescending: Bool
+  ) -> ClosedRange<Int64>? {
     guard !filter.isImpossible, let range = filter.timestamps else { return nil }
     guard let after else { return range }
     let lower = isDescending ? range.lowerBound : max(range.lowerBound, after.timestamp)
@@ -84,43 +90,32 @@ final class QuerySources {
   }
 
   /// Everything that may have matches, for a merge.
-  func items() -> [MergeItem] {
-    guard let range else { return [] }
-    var items: [MergeItem] = []
+  func queue() -> MergeQueue {
+    var queue = MergeQueue(isDescending: isDescending)
+    guard let range else { return queue }
     if let last = snapshot.segments.last, mayMatch(last, range) {
-      items.append(item(.segment(last), last.summary.stretch))
+      queue.push(.segment(last), last.summary.stretch.key(isDescending: isDescending))
     }
-    if let item = nextSegments(snapshot.order.walk(range, isDescending: isDescending)) {
-      items.append(item)
-    }
+    let walk = SettledWalk(snapshot.order.walk(range, isDescending: isDescending))
+    queue.push(.segments(walk), advance(walk))
     for block in snapshot.buffered where block.header.overlaps(range) {
-      items.append(item(.memory(block), block.header.stretch))
+      queue.push(.memory(block), block.header.stretch.key(isDescending: isDescending))
     }
-    return items
+    return queue
   }
 
-  /// The item for the segments that a walk has before it.
-  func nextSegments(_ walk: TimeOrder.Walk) -> MergeItem? {
+  /// Brings a walk to the next segment that may have matches.
+  /// - Returns: The first key that an event in it can have; nothing after the last.
+  func advance(_ walk: SettledWalk) -> MergeKey? {
     guard let range else { return nil }
-    var walk = walk
-    while let next = walk.next() {
-      let segment = snapshot.segments[next]
-      if mayMatch(segment, range) {
-        return item(.segments(walk, next: next), segment.summary.stretch)
-      }
-    }
-    return nil
-  }
-
-  private func item(_ content: MergeItem.Content, _ stretch: TimeOrder.Stretch) -> MergeItem {
-    MergeItem(
-      key: stretch.key(isDescending: isDescending), isDescending: isDescending, content: content)
+    walk.advance(snapshot.segments) { mayMatch($0, range) }
+    return walk.key(isDescending: isDescending)
   }
 
   /// Whether a segment may have matches.
   func mayMatch(_ segment: ReadableSegment, _ range: ClosedRange<Int64>) -> Bool {
     let summary = segment.summary
-    return summary.overlaps(range) && !snapshot.control.removesAll(of: summary.stretch)
+    return summary.overlaps(range) && !snapshot.removals.removesAll(of: summary.stretch)
   }
 
   /// Everything that may have matches, for those who go over all of it, in order of arrival.
@@ -148,23 +143,15 @@ final class QuerySources {
   }
 
   /// The blocks of a segment that may have matches.
-  func expand(_ segment: ReadableSegment) throws(ReelError) -> MergeItem? {
+  func expand(_ segment: ReadableSegment) throws(ReelError) -> BlockWalk? {
     guard let range, let (directory, ordinals) = try open(segment) else { return nil }
-    return item(
-      BlockWalk(
-        segment, directory, ordinals: ordinals, range: range, isDescending: isDescending,
-        control: snapshot.control))
+    return BlockWalk(
+      segment, directory, ordinals: ordinals, range: range, isDescending: isDescending,
+      removals: snapshot.removals)
   }
 
   private func mayMatch(_ entry: DirectoryEntry, _ range: ClosedRange<Int64>) -> Bool {
-    entry.overlaps(range) && !snapshot.control.removesAll(of: entry.stretch)
-  }
-
-  /// The item for the blocks that a walk has before it.
-  func item(_ blocks: BlockWalk) -> MergeItem? {
-    blocks.key(isDescending: isDescending).map {
-      MergeItem(key: $0, isDescending: isDescending, content: .blocks(blocks))
-    }
+    entry.overlaps(range) && !snapshot.removals.removesAll(of: entry.stretch)
   }
 
   /// The directory of a segment, and which of its blocks may match if not all; nothing when none
@@ -191,13 +178,13 @@ final class QuerySources {
   /// much as decoding one.
   private static let blocksBeforeAhead = 4
 
-  /// Tells that `origin` is opened next and then, as far as can be told, `next`, of an answer that
-  /// wants `count` more events.
-  func readAhead(_ origin: BlockOrigin, next: BlockOrigin?, count: Int) {
+  /// Tells that `origin` is opened next and then, as far as can be told, the next of `walk`, of an
+  /// answer that wants `count` more events.
+  func readAhead(_ origin: BlockOrigin, _ walk: BlockWalk, count: Int) {
     if let ahead { cost.add(ahead.finish(origin)) }
     takenCount += 1
-    guard let next, takenCount > Self.blocksBeforeAhead,
-      count > Self.blocksBeforeAhead * Int(next.entry.eventCount),
+    guard takenCount > Self.blocksBeforeAhead,
+      count > Self.blocksBeforeAhead * Int(origin.entry.eventCount), let next = walk.first,
       !cache.has(next, isWhole: !filter.hasConditions)
     else { return }
     if ahead == nil {
@@ -208,22 +195,36 @@ final class QuerySources {
     ahead?.begin(next)
   }
 
+  /// Brings near what the next blocks of `walk` will be looked at by, while another one is.
+  func approach(_ walk: BlockWalk) {
+    guard let column = filter.firstColumn, let (next, then) = walk.cacheKeys else { return }
+    cache.approach(column, next: next, then: then)
+  }
+
   /// The matching rows of a block, in the order of the answer; nothing when there is none.
   func run(_ candidate: BlockCandidate) throws(ReelError) -> MergeRun? {
-    guard let range else { return nil }
     switch candidate {
-    case .memory(let block):
-      checkAttributes(block.header, nil)
-      return selection(block, range, snapshot.firstBufferedSequence).map {
-        MergeRun(block: block, origin: nil, rows: $0)
-      }
-    case .stored(let origin):
-      guard let kept = try find(origin, columns) else { return nil }
-      // While the rows are found, what leads to their records comes near.
-      kept.page?.prefetch()
-      return selection(kept.block, range, 0).map {
-        MergeRun(block: kept.block, origin: origin, rows: $0, page: kept.page)
-      }
+    case .memory(let block): run(block)
+    case .stored(let origin): try run(origin)
+    }
+  }
+
+  /// As ``run(_:)-(BlockCandidate)``, of a block in memory.
+  func run(_ block: DecodedBlock) -> MergeRun? {
+    guard let range else { return nil }
+    checkAttributes(block.header, nil)
+    return selection(block, range, snapshot.firstBufferedSequence).map {
+      MergeRun(block: block, origin: nil, rows: $0)
+    }
+  }
+
+  /// As ``run(_:)-(BlockCandidate)``, of a block of a segment.
+  func run(_ origin: BlockOrigin) throws(ReelError) -> MergeRun? {
+    guard let range, let kept = try find(origin, columns) else { return nil }
+    // While the rows are found, what leads to their records comes near.
+    kept.page?.prefetch()
+    return selection(kept.block, range, 0).map {
+      MergeRun(block: kept.block, origin: origin, rows: $0, page: kept.page)
     }
   }
 
@@ -236,7 +237,7 @@ final class QuerySources {
     var lower = 0
     var upper: Int
     if !filter.hasConditions, after == nil, header.firstSequence >= firstSequence,
-      !snapshot.control.mayRemove(from: header.stretch)
+      !snapshot.removals.mayRemove(from: header.stretch)
     {
       cost.rowsExamined += header.recordCount
       rows = block.eventOrder
@@ -303,7 +304,7 @@ final class QuerySources {
   ) -> [Int32] {
     cost.rowsExamined += block.header.recordCount
     var rows = filter.rows(
-      of: block, range: range, control: snapshot.control, firstSequence: firstSequence)
+      of: block, range: range, removals: snapshot.removals, firstSequence: firstSequence)
     for limit in [after, last] {
       guard let limit else { continue }
       rows = rows.filter { row in

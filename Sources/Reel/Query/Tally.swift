@@ -29,7 +29,7 @@ extension Recording {
     let count = try counting.count()
     var facets: [FacetCount] = []
     if let facet { facets = try counting.facets(facet) }
-    var completeness = EventCursor.completeness(query, snapshot)
+    var completeness = Completeness(query, snapshot)
     completeness.add(counting.sources.takeDamages())
     return Tally(
       count: count, facets: facets, completeness: completeness, cost: counting.sources.cost)

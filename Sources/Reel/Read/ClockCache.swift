@@ -35,6 +35,7 @@ struct ClockCache<Value: Sendable>: Sendable {
     var value: Value?
     var byteCount: Int
     var isMarked: Bool
+    var address: Address?
   }
 
   private let capacity: Int
@@ -64,12 +65,21 @@ struct ClockCache<Value: Sendable>: Sendable {
     return entries[place].value
   }
 
-  /// Keeps `value`, unless it alone exceeds the capacity; O(1) on average.
-  mutating func insert(_ value: Value, for key: CacheKey, byteCount: Int) {
+  /// Where that lies which is kept for `key`, if that was said; O(1).
+  @inline(__always)
+  func address(for key: CacheKey) -> Address? {
+    slot(of: key).flatMap { entries[Int(table[$0])].address }
+  }
+
+  /// Keeps `value`, which lies at `address`, unless it alone exceeds the capacity; O(1) on average.
+  mutating func insert(
+    _ value: Value, for key: CacheKey, byteCount: Int, address: Address? = nil
+  ) {
     let wasMarked = remove(key)
     guard byteCount <= capacity else { return }
     while self.byteCount + byteCount > capacity, count > 0 { evict() }
-    let entry = Entry(key: key, value: value, byteCount: byteCount, isMarked: wasMarked)
+    let entry = Entry(
+      key: key, value: value, byteCount: byteCount, isMarked: wasMarked, address: address)
     let place: Int
     if let reused = free.popLast() {
       place = Int(reused)

@@ -97,6 +97,8 @@ final class Snapshot: Sendable {
   /// The sequence numbers that damaged frames of the buffer had, with others behind them.
   let bufferHoles: [Range<UInt64>]
   let control: ControlState
+  /// What ``control`` says is removed.
+  let removals: Removals
   let recording: RecordingID?
   let bufferByteCount: Int
   let bufferName: String
@@ -115,6 +117,7 @@ final class Snapshot: Sendable {
     firstBufferedSequence = draft.firstBufferedSequence
     bufferHoles = draft.bufferHoles
     control = draft.control
+    removals = draft.control.removals
     recording = draft.recording
     bufferByteCount = draft.bufferByteCount
     bufferName = draft.bufferName

@@ -161,7 +161,7 @@ struct PinnedFiles {
       let stretch = segment.summary.stretch
       let isWanted =
         segment.summary.eventCount > 0 && stretch.minimum <= range.upperBound
-        && stretch.maximum >= range.lowerBound && !snapshot.control.removesAll(of: stretch)
+        && stretch.maximum >= range.lowerBound && !snapshot.removals.removesAll(of: stretch)
       guard isWanted || segment.firstSequence >= newest else { continue }
       byteCount += segment.byteCount
       if segment.isSealed { sealed.append(segment.name) } else { unsealed.append(segment.name) }

@@ -123,10 +123,11 @@ final class SegmentFile: Sendable {
     }
   }
 
-  /// The header of the block that `entry` names, checked against it, with the bytes read beyond it.
+  /// The header of the block that `entry` names, checked against it, how many bytes it takes, and
+  /// these and what was read beyond them.
   func blockHeader(
     _ entry: DirectoryEntry
-  ) throws(ReelError) -> (header: BlockHeader, frameOffset: Int, ahead: [UInt8]) {
+  ) throws(ReelError) -> (header: BlockHeader, byteCount: Int, bytes: [UInt8]) {
     var bytes = try file.read(
       at: entry.offset, byteCount: min(entry.byteCount, Self.firstReadByteCount))
     if let byteCount = ReelFrame.byteCount(bytes.rawSpan), byteCount > bytes.count,
@@ -152,7 +153,7 @@ final class SegmentFile: Sendable {
       else {
         throw ByteReader.Malformed("a block", "is not what the directory says", found: entry.offset)
       }
-      return (block, entry.offset + byteCount, Array(bytes[byteCount...]))
+      return (block, byteCount, bytes)
     } catch {
       throw corrupted(entry, error.reason)
     }
@@ -163,19 +164,18 @@ final class SegmentFile: Sendable {
   func block(
     _ entry: DirectoryEntry, wanted: ColumnSet, isPartial: Bool = false
   ) throws(ReelError) -> DecodedBlock {
-    let (header, frameOffset, ahead) = try blockHeader(entry)
-    let stored = header.frames[0].storedByteCount
-    var bytes = ahead
-    if bytes.count < stored {
-      bytes += try file.read(
-        at: frameOffset + bytes.count, byteCount: stored - bytes.count)
+    let (header, start, read) = try blockHeader(entry)
+    var bytes = read
+    let end = start + header.frames[0].storedByteCount
+    if bytes.count < end {
+      bytes += try file.read(at: entry.offset + bytes.count, byteCount: end - bytes.count)
     }
     do throws(ByteReader.Malformed) {
       let attributes = try Self.content(
-        of: bytes.rawSpan.extracting(0..<min(stored, bytes.count)), header.frames[0],
+        of: bytes.rawSpan.extracting(start..<min(end, bytes.count)), header.frames[0],
         prefix: isPartial ? header.attributeByteCount(through: wanted) : nil)
       let payloads = SegmentPayloads(
-        segment: self, entry: entry, frames: header.frames, offset: frameOffset)
+        segment: self, entry: entry, frames: header.frames, offset: entry.offset + start)
       return try DecodedBlock(
         header: header, attributes: attributes, payloads: payloads, wanted: wanted)
     } catch {
@@ -221,8 +221,8 @@ final class SegmentFile: Sendable {
   /// - Returns: The damage, if there is any.
   func checkChecksums(_ entry: DirectoryEntry) throws(ReelError) -> Corruption? {
     do throws(ReelError) {
-      let (header, frameOffset, _) = try blockHeader(entry)
-      var offset = frameOffset
+      let (header, byteCount, _) = try blockHeader(entry)
+      var offset = entry.offset + byteCount
       for frame in header.frames {
         let stored = try file.read(at: offset, byteCount: frame.storedByteCount)
         guard stored.count == frame.storedByteCount,

@@ -61,6 +61,18 @@ struct ByteReader: ~Escapable {
 
   @_lifetime(self: copy self)
   private mutating func longVarint(_ field: StaticString) throws(Malformed) -> UInt64 {
+    if remaining >= 8 {
+      let word = bytes.integer(at: offset, as: UInt64.self)
+      let ends = ~word & 0x8080_8080_8080_8080
+      if ends != 0 {
+        // It ends within the word: groups of seven bits are pushed together, two by two.
+        offset &+= ends.trailingZeroBitCount / 8 &+ 1
+        let groups = word & (ends ^ (ends &- 1)) & 0x7F7F_7F7F_7F7F_7F7F
+        let pairs = groups & 0x007F_007F_007F_007F | groups >> 1 & 0x3F80_3F80_3F80_3F80
+        let fours = pairs & 0x0000_3FFF_0000_3FFF | pairs >> 2 & 0x0FFF_C000_0FFF_C000
+        return fours & 0x0FFF_FFFF | fours >> 4 & 0x00FF_FFFF_F000_0000
+      }
+    }
     var value: UInt64 = 0
     var shift: UInt64 = 0
     while true {

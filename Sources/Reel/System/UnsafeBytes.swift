@@ -36,11 +36,31 @@ final class Region: @unchecked Sendable {
     }
   }
 
-  /// Allocates heap memory that the caller fills before anybody reads it, 64-byte aligned.
+  /// Allocates memory that the caller fills before anybody reads it, 64-byte aligned: of the heap,
+  /// or of the ``PageArena`` where that gives so much.
   convenience init(uninitializedByteCount byteCount: Int) {
+    let arena = PageArena.shared
+    if PageArena.byteCounts.contains(byteCount), let base = unsafe arena.allocate(byteCount) {
+      unsafe self.init(adopting: base, byteCount: byteCount, of: arena)
+      return
+    }
     let base = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
     unsafe self.init(adopting: base, byteCount: byteCount) { pointer, _ in
       unsafe pointer.deallocate()
+    }
+  }
+
+  /// As ``init(uninitializedByteCount:)`` with memory of `arena`, or nothing when it has none.
+  convenience init?(byteCount: Int, from arena: PageArena) {
+    guard let base = unsafe arena.allocate(byteCount) else { return nil }
+    unsafe self.init(adopting: base, byteCount: byteCount, of: arena)
+  }
+
+  private convenience init(
+    adopting base: UnsafeMutableRawPointer, byteCount: Int, of arena: PageArena
+  ) {
+    unsafe self.init(adopting: base, byteCount: byteCount) { pointer, byteCount in
+      unsafe arena.release(pointer, byteCount)
     }
   }
 
@@ -174,10 +194,54 @@ extension RawSpan {
     return nil
   }
 
-  /// The last offset below `end` that has `byte`; O(n), eight at a time.
+  /// Calls `body` with each offset that has `byte`, ascending; O(n), 32 at a time where there is
+  /// none.
+  @inline(__always)
+  func forEachIndex(of byte: UInt8, _ body: (Int) -> Void) {
+    let wanted = SIMD16(repeating: byte)
+    var offset = 0
+    // Safe: the loop stays 32 bytes ahead of the end.
+    unsafe withUnsafeBytes { bytes in
+      func matches(_ offset: Int) -> SIMD2<UInt64> {
+        unsafe equalLanes(
+          bytes.loadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self), wanted)
+      }
+      while offset &+ 32 <= bytes.count {
+        let (low, high) = (matches(offset), matches(offset &+ 16))
+        let any = low | high
+        if any[0] | any[1] != 0 {
+          forEachLane(low[0]) { body(offset &+ $0) }
+          forEachLane(low[1]) { body(offset &+ 8 &+ $0) }
+          forEachLane(high[0]) { body(offset &+ 16 &+ $0) }
+          forEachLane(high[1]) { body(offset &+ 24 &+ $0) }
+        }
+        offset &+= 32
+      }
+    }
+    while offset < byteCount {
+      if self.byte(at: offset) == byte { body(offset) }
+      offset &+= 1
+    }
+  }
+
+  /// The last offset below `end` that has `byte`; O(n), 32 at a time.
   func lastIndex(of byte: UInt8, before end: Int) -> Int? {
     let lanes = UInt64(byte) &* 0x0101_0101_0101_0101
+    let wanted = SIMD16(repeating: byte)
+    precondition(end <= byteCount, "search outside span")
     var end = end
+    // Safe: the loop stays 32 bytes behind the beginning, and `end` lies inside.
+    unsafe withUnsafeBytes { bytes in
+      func matches(_ offset: Int) -> SIMD2<UInt64> {
+        unsafe equalLanes(
+          bytes.loadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self), wanted)
+      }
+      while end >= 32 {
+        let any = matches(end &- 16) | matches(end &- 32)
+        if any[0] | any[1] != 0 { break }
+        end &-= 32
+      }
+    }
     while end >= 8 {
       let difference = integer(at: end &- 8, as: UInt64.self) ^ lanes
       // Whether any of eight bytes is zero (Warren, Hacker's Delight, 6-1).
@@ -189,6 +253,25 @@ extension RawSpan {
       if self.byte(at: end) == byte { return end }
     }
     return nil
+  }
+
+  /// The sum of the bytes of `range`, at most 16 of them.
+  @inline(__always)
+  func sum(_ range: Range<Int>) -> Int {
+    var total = 0
+    var offset = range.lowerBound
+    if offset &+ 8 <= range.upperBound {
+      // Neighbours are added in lanes of 16 bits, and a product adds up the lanes in its upper one.
+      let word = integer(at: offset, as: UInt64.self)
+      let lanes = (word & 0x00FF_00FF_00FF_00FF) &+ (word >> 8 & 0x00FF_00FF_00FF_00FF)
+      total = Int((lanes &* 0x0001_0001_0001_0001) >> 48)
+      offset &+= 8
+    }
+    while offset < range.upperBound {
+      total &+= Int(byte(at: offset))
+      offset &+= 1
+    }
+    return total
   }
 
   /// Whether both spans hold the same bytes.
@@ -209,82 +292,22 @@ extension RawSpan {
   }
 }
 
-/// The matrix of bytes with `columnCount` columns whose rows lie one after the other in `bytes`,
-/// with rows and columns exchanged.
-///
-/// Eight by eight bytes at a time: in three steps, blocks of 4, 2 and 1 change places across the
-/// diagonal (Warren, Hacker's Delight, 7-3, for bits).
-func transposed(_ bytes: RawSpan, columnCount: Int) -> [UInt8] {
-  let rowCount = columnCount == 0 ? 0 : bytes.byteCount / columnCount
-  precondition(rowCount * columnCount == bytes.byteCount, "not a matrix")
-  // Safe: every offset is a product of a row and a column inside the matrix, of `bytes` or of the
-  // array, which are equally long; the words of eight bytes are loaded and stored only where eight
-  // more rows and columns are left. All bytes are initialized.
-  return unsafe [UInt8](unsafeUninitializedCapacity: bytes.byteCount) { output, count in
-    count = bytes.byteCount
-    guard let target = UnsafeMutableRawPointer(output.baseAddress) else { return }
-    unsafe bytes.withUnsafeBytes { input in
-      guard let source = input.baseAddress else { return }
-      let wholeRows = rowCount & ~7
-      let wholeColumns = columnCount & ~7
-      for row in stride(from: 0, to: wholeRows, by: 8) {
-        for column in stride(from: 0, to: wholeColumns, by: 8) {
-          unsafe transposeTile(
-            source + (row &* columnCount &+ column), columnCount,
-            target + (column &* rowCount &+ row), rowCount)
-        }
-      }
-      for row in 0..<rowCount {
-        for column in (row < wholeRows ? wholeColumns : 0)..<columnCount {
-          unsafe (target + (column &* rowCount &+ row)).storeBytes(
-            of: (source + (row &* columnCount &+ column)).load(as: UInt8.self), as: UInt8.self)
-        }
-      }
-    }
-  }
+/// All bits of each of sixteen bytes in which both are equal.
+@inline(__always)
+private func equalLanes(_ a: SIMD16<UInt8>, _ b: SIMD16<UInt8>) -> SIMD2<UInt64> {
+  // Safe: a mask of sixteen bytes is sixteen bytes, all bits set or none.
+  unsafe unsafeBitCast(a .== b, to: SIMD2<UInt64>.self)
 }
 
-/// Transposes eight by eight bytes, of rows that begin `sourceStride` bytes apart.
+/// Calls `body` with the number of each byte of which all bits are set in `lanes`, where the others
+/// have none.
 @inline(__always)
-private func transposeTile(
-  _ source: UnsafeRawPointer, _ sourceStride: Int, _ target: UnsafeMutableRawPointer,
-  _ targetStride: Int
-) {
-  func row(_ index: Int) -> UInt64 {
-    unsafe UInt64(
-      littleEndian: source.loadUnaligned(fromByteOffset: index &* sourceStride, as: UInt64.self))
+private func forEachLane(_ lanes: UInt64, _ body: (Int) -> Void) {
+  var lanes = lanes & 0x8080_8080_8080_8080
+  while lanes != 0 {
+    body(lanes.trailingZeroBitCount / 8)
+    lanes &= lanes &- 1
   }
-  func exchange(_ a: inout UInt64, _ b: inout UInt64, _ shift: UInt64, _ mask: UInt64) {
-    let moved = (a >> shift ^ b) & mask
-    b ^= moved
-    a ^= moved << shift
-  }
-  var (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3))
-  var (r4, r5, r6, r7) = (row(4), row(5), row(6), row(7))
-  exchange(&r0, &r4, 32, 0x0000_0000_FFFF_FFFF)
-  exchange(&r1, &r5, 32, 0x0000_0000_FFFF_FFFF)
-  exchange(&r2, &r6, 32, 0x0000_0000_FFFF_FFFF)
-  exchange(&r3, &r7, 32, 0x0000_0000_FFFF_FFFF)
-  exchange(&r0, &r2, 16, 0x0000_FFFF_0000_FFFF)
-  exchange(&r1, &r3, 16, 0x0000_FFFF_0000_FFFF)
-  exchange(&r4, &r6, 16, 0x0000_FFFF_0000_FFFF)
-  exchange(&r5, &r7, 16, 0x0000_FFFF_0000_FFFF)
-  exchange(&r0, &r1, 8, 0x00FF_00FF_00FF_00FF)
-  exchange(&r2, &r3, 8, 0x00FF_00FF_00FF_00FF)
-  exchange(&r4, &r5, 8, 0x00FF_00FF_00FF_00FF)
-  exchange(&r6, &r7, 8, 0x00FF_00FF_00FF_00FF)
-  func store(_ value: UInt64, _ index: Int) {
-    unsafe target.storeBytes(
-      of: value.littleEndian, toByteOffset: index &* targetStride, as: UInt64.self)
-  }
-  store(r0, 0)
-  store(r1, 1)
-  store(r2, 2)
-  store(r3, 3)
-  store(r4, 4)
-  store(r5, 5)
-  store(r6, 6)
-  store(r7, 7)
 }
 
 extension Array where Element == UInt8 {
@@ -383,6 +406,25 @@ extension RawSpan {
     }
     while offset < common, byte(at: offset) == other.byte(at: offset) { offset &+= 1 }
     return offset
+  }
+}
+
+/// Where an object lies in memory: nothing to be looked at by, but to be brought near.
+@safe
+struct Address: Sendable {
+  private let bits: UInt
+
+  init<Object: AnyObject>(of object: Object) {
+    bits = unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
+  }
+
+  /// Asks the processor to bring the first bytes of the object near, which may be gone by now.
+  @inline(__always)
+  func prefetch(byteCount: Int = 64) {
+    for offset in stride(from: 0, to: UInt(byteCount), by: 64) {
+      // Safe: a prefetch reads nothing that the program sees, whatever the address.
+      unsafe reel_prefetch(UnsafeRawPointer(bitPattern: bits &+ offset))
+    }
   }
 }
 

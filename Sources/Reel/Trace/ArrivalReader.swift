@@ -83,7 +83,7 @@ struct ArrivalReader {
       passHole(before: entry.firstSequence)
       let mayMatch =
         wanted?.contains(ordinal) ?? true && filter.timestamps.map { entry.overlaps($0) } ?? false
-      let isRemoved = snapshot.control.removesAll(of: entry.stretch)
+      let isRemoved = snapshot.removals.removesAll(of: entry.stretch)
       guard mayMatch && !isRemoved || entry.eventCount < entry.recordCount else {
         position = entry.lastSequence
         continue
@@ -119,7 +119,7 @@ struct ArrivalReader {
     var events: [Int32] = []
     if !filter.isImpossible, let range = filter.timestamps {
       events = filter.rows(
-        of: block, range: range, control: snapshot.control, firstSequence: position &+ 1)
+        of: block, range: range, removals: snapshot.removals, firstSequence: position &+ 1)
     }
     guard block.header.eventCount < block.header.recordCount else { return (events, []) }
     let control = (0..<Int32(block.header.recordCount)).filter { row in

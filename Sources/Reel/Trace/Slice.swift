@@ -67,7 +67,7 @@ extension Recording {
     _ query: Query, _ snapshot: Snapshot, _ completeness: inout Completeness,
     _ body: (Event) throws(ReelError) -> Void
   ) throws(ReelError) {
-    completeness = EventCursor.completeness(query, snapshot)
+    completeness = Completeness(query, snapshot)
     let sources = QuerySources(
       filter: try BlockFilter(query, schema: snapshot.control.attributes), snapshot: snapshot,
       cache: cache, isDescending: false, after: query.after)

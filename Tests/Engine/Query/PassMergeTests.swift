@@ -11,7 +11,7 @@ import Testing
   ) throws -> EventCursor {
     try EventCursor(
       query, limit: limit, snapshot: try recording.snapshot(), cache: recording.cache,
-      bounds: EventCursor.Bounds(
+      bounds: EventMerge.Bounds(
         openByteCount: openByteCount, passRowCount: 97,
         sort: ExternalSort.Bounds(byteCount: 2000, fanIn: 3)))
   }

@@ -91,7 +91,11 @@ import Testing
             if Bool.random(using: &random) {
               guard let batch = try cursor.nextBatch() else { break }
               #expect(batch.count == Array(batch).count && batch.count > 0, "seed \(seed)")
-              found += batch.map(\.event)
+              if Bool.random(using: &random) {
+                batch.forEach { found.append($0.event) }
+              } else {
+                found += batch.map(\.event)
+              }
             } else {
               guard let view = try cursor.next() else { break }
               found.append(view.event)

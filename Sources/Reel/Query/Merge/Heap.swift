@@ -31,6 +31,17 @@ struct Heap<Element: Prioritized> {
 
   mutating func replaceFirst(_ element: Element) {
     elements[0] = element
+    sinkFirst()
+  }
+
+  /// Changes the first element to one that comes no earlier.
+  @inline(__always)
+  mutating func updateFirst(_ change: (inout Element) -> Void) {
+    change(&elements[0])
+    sinkFirst()
+  }
+
+  private mutating func sinkFirst() {
     var parent = 0
     while true {
       var least = parent

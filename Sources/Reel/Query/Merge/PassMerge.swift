@@ -8,7 +8,7 @@
 /// Memory is bounded either way, whatever the recording's size.
 final class PassMerge {
   private let sources: QuerySources
-  private let bounds: EventCursor.Bounds
+  private let bounds: EventMerge.Bounds
   private var last: MergeKey?
   private var rest: Int?
   /// Rows that a pass keeps at most.
@@ -36,7 +36,7 @@ final class PassMerge {
   }
 
   init(
-    sources: QuerySources, after last: MergeKey?, limit: Int?, bounds: EventCursor.Bounds
+    sources: QuerySources, after last: MergeKey?, limit: Int?, bounds: EventMerge.Bounds
   ) {
     self.sources = sources
     self.bounds = bounds

@@ -1,0 +1,122 @@
+/// The order of answers: timestamp, then arrival.
+struct MergeKey: Comparable, Hashable, Sendable {
+  var timestamp: Int64
+  var sequence: UInt64
+
+  static func < (a: MergeKey, b: MergeKey) -> Bool {
+    a.timestamp != b.timestamp ? a.timestamp < b.timestamp : a.sequence < b.sequence
+  }
+}
+
+/// A block's place in a segment.
+struct BlockOrigin: Sendable {
+  var segment: ReadableSegment
+  var entry: DirectoryEntry
+
+  /// Names it in the cache.
+  var key: CacheKey { CacheKey(.block, segment: segment.firstSequence, offset: entry.offset) }
+}
+
+/// Rows of a block in the order of an answer: a stretch of an array, from either end.
+struct RowSelection {
+  private let rows: [Int32]
+  private let lower: Int
+  let count: Int
+  private let isReversed: Bool
+
+  /// The rows at `range` of `rows`, which are by timestamp, backwards when `isReversed`.
+  init(_ rows: [Int32], _ range: Range<Int>, isReversed: Bool) {
+    self.rows = rows
+    lower = range.lowerBound
+    count = range.count
+    self.isReversed = isReversed
+  }
+
+  @inline(__always)
+  subscript(index: Int) -> Int32 {
+    rows[isReversed ? lower &+ count &- 1 &- index : lower &+ index]
+  }
+
+  func array(_ range: Range<Int>) -> [Int32] { range.map { self[$0] } }
+
+  /// What `values` has for each of the rows in `range`.
+  func values(_ values: [UInt32], _ range: Range<Int>) -> [UInt32] {
+    var found: [UInt32] = []
+    found.reserveCapacity(range.count)
+    for index in range { found.append(values[Int(self[index])]) }
+    return found
+  }
+}
+
+/// The matching rows of one block, in the order of the answer.
+final class MergeRun {
+  /// With the columns that the filter looked at, and all of them once rows are to be given out.
+  var block: DecodedBlock
+  /// Where the block is from; nothing for one in memory.
+  let origin: BlockOrigin?
+  let rows: RowSelection
+  /// The next row to be taken, as an index of ``rows``.
+  private(set) var index = 0
+  /// Records of the rows, once some are to be given out.
+  var page: RunPage?
+
+  init(block: DecodedBlock, origin: BlockOrigin?, rows: RowSelection, page: RecordPage? = nil) {
+    self.block = block
+    self.origin = origin
+    self.rows = rows
+    self.page = page.map { RunPage(page: $0, firstIndex: nil) }
+  }
+
+  var byteCount: Int { block.byteCount + block.rawByteCount + rows.count * 4 }
+  var isAtEnd: Bool { index == rows.count }
+
+  func key(_ index: Int) -> MergeKey {
+    let row = Int(rows[index])
+    return MergeKey(timestamp: block.timestamps[row], sequence: block.sequence(row))
+  }
+
+  /// Takes the rows up to `bound`, all of them when there is none, as indexes of ``rows``.
+  func take(through bound: MergeKey?, isDescending: Bool) -> Range<Int> {
+    let start = index
+    guard let bound else {
+      index = rows.count
+      return start..<index
+    }
+    func isWithin(_ index: Int) -> Bool {
+      let key = key(index)
+      return isDescending ? !(key < bound) : !(bound < key)
+    }
+    // Most often all of them, else most often few.
+    if isWithin(rows.count - 1) {
+      index = rows.count
+      return start..<index
+    }
+    var low = start
+    var high = rows.count - 1
+    while low < high {
+      let middle = (low + high) / 2
+      if isWithin(middle) { low = middle + 1 } else { high = middle }
+    }
+    index = low
+    return start..<low
+  }
+
+  /// The key of the next row.
+  var nextKey: MergeKey { key(index) }
+}
+
+/// A page with records of a run: of its whole block, or of its rows from some index on.
+struct RunPage {
+  var page: RecordPage
+  /// The index of the run's row whose record comes first; nothing for the whole block.
+  var firstIndex: Int?
+
+  /// Whether it has the run's row at `index`.
+  func covers(_ index: Int) -> Bool { firstIndex.map { index < $0 + page.count } ?? true }
+}
+
+/// A block that may have matches and is not decoded yet.
+enum BlockCandidate {
+  case stored(BlockOrigin)
+  case memory(DecodedBlock)
+}
