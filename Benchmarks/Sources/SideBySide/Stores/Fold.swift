@@ -47,11 +47,23 @@ struct Fold: Equatable {
         }
         return total[0] &+ total[1]
       case 8...: return word(0, UInt64.self) &+ word(count &- 8, UInt64.self)
-      case 4...: return word(0, UInt32.self) &+ word(count &- 4, UInt32.self)
+      // Of fewer than eight each byte counts once: an arity may lie there in decimal digits, which
+      // Reel gives as a number.
+      case 4...:
+        let rest = word(count &- 4, UInt32.self) >> UInt64(8 &* (8 &- count))
+        return bytesSum(word(0, UInt32.self)) &+ bytesSum(rest)
       case 1...:
-        return word(0, UInt8.self) &+ word(count / 2, UInt8.self) &+ word(count &- 1, UInt8.self)
+        let last = count > 1 ? word(count &- 1, UInt8.self) : 0
+        return word(0, UInt8.self) &+ last &+ (count == 3 ? word(1, UInt8.self) : 0)
       default: return 0
       }
     }
+  }
+
+  /// The sum of four bytes.
+  @inline(__always)
+  private static func bytesSum(_ word: UInt64) -> UInt64 {
+    let pairs = (word & 0x00FF_00FF) &+ (word >> 8 & 0x00FF_00FF)
+    return (pairs & 0xFFFF) &+ pairs >> 16
   }
 }
