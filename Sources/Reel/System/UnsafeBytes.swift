@@ -1,6 +1,6 @@
 internal import CPrefetch
 
-// Every unaligned load, store and copy of Reel, and the one owner of raw memory. Other files use
+// Unaligned loads, stores, copies and searches, and the one owner of raw memory. Other files use
 // these operations and stay free of pointers; each line here says why it is safe.
 
 /// A fixed stretch of zeroed memory with one address for its whole life: the heap's, or a
