@@ -51,7 +51,7 @@ enum PartFuzz {
         sequence += 1 + UInt64(type) << 40
       }
     }
-    _ = state.isRemoved(timestamp: 0, sequence: 5)
+    _ = state.removals.isRemoved(timestamp: 0, sequence: 5)
     faults.expect(state.runs.count <= ControlState.maximumRunCount, "\(state.runs.count) runs")
     faults.expect(state.cuts.count <= ControlState.maximumCutCount, "\(state.cuts.count) cuts")
     let encoded = state.encode()

@@ -171,7 +171,7 @@ struct RecordingFuzz {
       guard let number else { return faults.expect(false, "nothing was appended") }
       let found = try recording.event(number)
       // A liar may have removed what had not come yet.
-      let isRemoved = try recording.snapshot().control.isRemoved(
+      let isRemoved = try recording.snapshot().removals.isRemoved(
         timestamp: .max, sequence: number.rawValue)
       faults.expect(
         found?.id == "later" || isRemoved, "what was appended behind is not found")

@@ -106,13 +106,7 @@ struct ControlState: Hashable, Sendable {
     }
   }
 
-  /// Whether an event has been removed by a cut or by retention.
-  @inline(__always)
-  func isRemoved(timestamp: Int64, sequence: UInt64) -> Bool {
-    removals.isRemoved(timestamp: timestamp, sequence: sequence)
-  }
-
-  /// Which events have been removed.
+  /// Which events have been removed, by cuts or by retention.
   var removals: Removals { Removals(below: dropped.below, cuts: cuts) }
 
   func encode() -> [UInt8] {

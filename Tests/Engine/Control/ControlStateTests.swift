@@ -106,7 +106,7 @@ import Testing
     #expect(state.cuts == [Cut(before: nil, sequence: 9)])
     state.apply(.drop(Drop(below: 9, eventCount: 8)), sequence: 11)
     #expect(state.cuts.isEmpty)
-    #expect(state.isRemoved(timestamp: .max, sequence: 8))
-    #expect(!state.isRemoved(timestamp: .min, sequence: 9))
+    #expect(state.removals.isRemoved(timestamp: .max, sequence: 8))
+    #expect(!state.removals.isRemoved(timestamp: .min, sequence: 9))
   }
 }
