@@ -196,9 +196,33 @@ final class DecodedBlock: Sendable {
   private static func identifiers(
     _ bytes: RawSpan, _ entry: ColumnEntry, _ rows: Int, _ only: [Int32]?
   ) throws(ByteReader.Malformed) -> IdentifierColumn {
-    let limits = entry.id == .callID ? 0...Limits.textByteCount : 1...Limits.idByteCount
     return try IdentifierColumn(
-      bytes, encoding: entry.encoding, count: rows, only: only, limits: limits)
+      bytes, encoding: entry.encoding, count: rows, only: only, limits: limits(entry.id))
+  }
+
+  private static func limits(_ id: ColumnID) -> ClosedRange<Int> {
+    id == .callID ? 0...Limits.textByteCount : 1...Limits.idByteCount
+  }
+
+  /// The last row with an id; O(rows), most often a byte each, whether the ids are decoded or not.
+  ///
+  /// Not for a partial block.
+  func lastRow(ofID id: RawSpan) throws(ByteReader.Malformed) -> Int? {
+    if let ids { return ids.lastRow(of: id) }
+    var offset = 0
+    for entry in header.columns {
+      if entry.id == .id {
+        guard entry.byteCount <= attributes.count - offset else {
+          throw ByteReader.Malformed("a column", "exceeds the attributes", found: offset)
+        }
+        let all = attributes
+        return try IdentifierColumn.lastRow(
+          of: id, in: all.rawSpan.extracting(offset..<(offset + entry.byteCount)),
+          encoding: entry.encoding, count: header.recordCount, limits: Self.limits(.id))
+      }
+      offset += entry.byteCount
+    }
+    return nil
   }
 
   private static func clock(

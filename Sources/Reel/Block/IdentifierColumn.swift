@@ -72,37 +72,20 @@ struct IdentifierColumnBuilder {
 
   private func pack(length: Int) -> (Form, [UInt8]) {
     if length == 36, let packed = packUUIDs() { return (.uuid, packed) }
-    if length % 2 == 0, let packed = packHexadecimal() { return (.hexadecimal, packed) }
-    return (.raw, bytes)
-  }
-
-  private func packHexadecimal() -> [UInt8]? {
     var packed: [UInt8] = []
     packed.reserveCapacity(bytes.count / 2)
-    for offset in stride(from: 0, to: bytes.count, by: 2) {
-      guard let high = hexadecimalValue(bytes[offset]),
-        let low = hexadecimalValue(bytes[offset + 1])
-      else { return nil }
-      packed.append(high << 4 | low)
+    if length % 2 == 0, bytes.rawSpan.appendPackedHexadecimal(to: &packed) {
+      return (.hexadecimal, packed)
     }
-    return packed
+    return (.raw, bytes)
   }
 
   private func packUUIDs() -> [UInt8]? {
     var packed: [UInt8] = []
     packed.reserveCapacity(bytes.count / 36 * 16)
     for start in stride(from: 0, to: bytes.count, by: 36) {
-      var offset = start
-      for position in 0..<16 {
-        if position == 4 || position == 6 || position == 8 || position == 10 {
-          guard bytes[offset] == 0x2D else { return nil }
-          offset += 1
-        }
-        guard let high = hexadecimalValue(bytes[offset]),
-          let low = hexadecimalValue(bytes[offset + 1])
-        else { return nil }
-        packed.append(high << 4 | low)
-        offset += 2
+      guard bytes.rawSpan.extracting(start..<(start + 36)).appendPackedUUID(to: &packed) else {
+        return nil
       }
     }
     return packed
@@ -150,11 +133,15 @@ struct IdentifierColumnBuilder {
 
 /// A decoded column of identifiers: the bytes of all present rows one after the other.
 struct IdentifierColumn: Sendable {
+  let rowCount: Int
   private let bytes: [UInt8]
   /// Where each row's identifier begins; an absent row has the beginning of the next.
+  ///
+  /// None when every row has one of ``width`` bytes.
   private let offsets: [UInt32]
+  private let width: Int
   private let isPresent: [Bool]?
-  /// The tag of each row's identifier.
+  /// The first tag of each row's identifier, then the second of each.
   private let tags: [UInt8]
 
   /// Decodes a column of `count` rows whose identifiers have `limits` bytes; where `only` some rows
@@ -163,6 +150,7 @@ struct IdentifierColumn: Sendable {
     _ span: RawSpan, encoding: UInt8, count: Int, only rows: [Int32]? = nil,
     limits: ClosedRange<Int> = 0...Limits.textByteCount
   ) throws(ByteReader.Malformed) {
+    rowCount = count
     var rest = span
     var indexes: [Int32]? = nil
     var valueCount = count
@@ -176,42 +164,52 @@ struct IdentifierColumn: Sendable {
     if let rows, form == .identifierPlanes {
       let planes = try IdentifierPlanes(rest, count: valueCount, limits)
       (bytes, offsets, isPresent) = Self.take(rows, of: planes, indexes, count: count)
+      width = planes.byteCount
       tags = []
       return
     }
-    var values: (bytes: [UInt8], offsets: [UInt32])
+    var ends: [UInt32] = []
     switch form {
-    case .identifierPlanes: values = try Self.decodePlanes(rest, count: valueCount, limits)
-    case .identifiers: values = try Self.decodeRows(rest, count: valueCount, limits)
+    case .identifierPlanes:
+      (bytes, width) = try Self.decodePlanes(rest, count: valueCount, limits)
+    case .identifiers:
+      (bytes, ends) = try Self.decodeRows(rest, count: valueCount, limits)
+      width = 0
     default:
       throw ByteReader.Malformed("an identifier column's encoding", "is unknown", found: encoding)
     }
-    bytes = values.bytes
-    if let indexes {
-      var spread: [UInt32] = []
-      spread.reserveCapacity(count + 1)
-      var next = 0
-      for index in indexes {
-        spread.append(values.offsets[next])
-        if index >= 0 { next += 1 }
-      }
-      spread.append(values.offsets[next])
-      offsets = spread
-      isPresent = indexes.map { $0 >= 0 }
-    } else {
-      offsets = values.offsets
-      isPresent = nil
-    }
-    tags = Self.tags(values.bytes.rawSpan, offsets)
+    if let indexes { ends = Self.spread(ends, width: width, over: indexes) }
+    isPresent = indexes?.map { $0 >= 0 }
+    offsets = ends
+    let all = bytes
+    tags = Self.tags(all.rawSpan, ends, width: width, count: count)
   }
 
-  private static func tags(_ bytes: RawSpan, _ offsets: [UInt32]) -> [UInt8] {
-    var tags: [UInt8] = []
-    tags.reserveCapacity(offsets.count)
-    for row in 1..<offsets.count {
-      tags.append(bytes.tag(of: Int(offsets[row - 1])..<Int(offsets[row])))
+  private static func tags(
+    _ bytes: RawSpan, _ offsets: [UInt32], width: Int, count: Int
+  ) -> [UInt8] {
+    var tags = [UInt8](repeating: 0, count: 2 * count)
+    for row in 0..<count {
+      let (first, second) = bytes.tags(of: range(row, offsets, width))
+      tags[row] = first
+      tags[count + row] = second
     }
     return tags
+  }
+
+  /// Where each row's identifier begins, of those rows that have an index.
+  private static func spread(
+    _ offsets: [UInt32], width: Int, over indexes: [Int32]
+  ) -> [UInt32] {
+    var spread: [UInt32] = []
+    spread.reserveCapacity(indexes.count + 1)
+    var next = 0
+    for index in indexes {
+      spread.append(offsets.isEmpty ? UInt32(next * width) : offsets[next])
+      if index >= 0 { next += 1 }
+    }
+    spread.append(offsets.isEmpty ? UInt32(next * width) : offsets[next])
+    return spread
   }
 
   private static func decodeRows(
@@ -233,9 +231,10 @@ struct IdentifierColumn: Sendable {
     return (bytes, offsets)
   }
 
+  /// The identifiers of planes, and how long each is.
   private static func decodePlanes(
     _ span: RawSpan, count: Int, _ limits: ClosedRange<Int>
-  ) throws(ByteReader.Malformed) -> ([UInt8], [UInt32]) {
+  ) throws(ByteReader.Malformed) -> ([UInt8], Int) {
     let planes = try IdentifierPlanes(span, count: count, limits)
     var packed = transposed(planes.planes, columnCount: count)
     let width = planes.width
@@ -246,8 +245,7 @@ struct IdentifierColumn: Sendable {
         packed[place] = value
       }
     }
-    let length = planes.byteCount
-    return (planes.unpack(packed), (0...count).map { UInt32($0 * length) })
+    return (planes.unpack(packed), planes.byteCount)
   }
 
   /// The identifiers of `rows` alone, of planes of those rows that have an index.
@@ -280,82 +278,43 @@ struct IdentifierColumn: Sendable {
   @_lifetime(borrow self)
   @inline(__always)
   func bytes(_ row: Int) -> RawSpan {
-    bytes.rawSpan.extracting(Int(offsets[row])..<Int(offsets[row + 1]))
+    bytes.rawSpan.extracting(Self.range(row, offsets, width))
+  }
+
+  @inline(__always)
+  private static func range(_ row: Int, _ offsets: [UInt32], _ width: Int) -> Range<Int> {
+    guard !offsets.isEmpty else { return (row &* width)..<(row &* width &+ width) }
+    return Int(offsets[row])..<Int(offsets[row + 1])
+  }
+
+  /// The last row whose identifier is `wanted` in a column that is not decoded; O(rows), most often
+  /// a byte each.
+  static func lastRow(
+    of wanted: RawSpan, in span: RawSpan, encoding: UInt8, count: Int, limits: ClosedRange<Int>
+  ) throws(ByteReader.Malformed) -> Int? {
+    if encoding == ColumnEncoding.identifierPlanes.rawValue {
+      let planes = try IdentifierPlanes(span, count: count, limits)
+      if planes.areDirect { return planes.lastRow(of: wanted) }
+    }
+    let column = try IdentifierColumn(span, encoding: encoding, count: count, limits: limits)
+    return column.lastRow(of: wanted)
   }
 
   /// The last row whose identifier is `wanted`; O(rows), a byte each.
   func lastRow(of wanted: RawSpan) -> Int? {
-    let tag = wanted.tag(of: 0..<wanted.byteCount)
+    // Of a column without tags some rows alone are known, which are not looked for.
+    guard !tags.isEmpty else { return nil }
+    let (first, second) = wanted.tags(of: 0..<wanted.byteCount)
     let tags = tags.rawSpan
-    var end = tags.byteCount
-    while let row = tags.lastIndex(of: tag, before: end) {
-      if bytes(row).equals(wanted) && hasValue(row) { return row }
+    var end = rowCount
+    // The identifiers lie far apart in memory: without the second tag some would be looked at for
+    // nothing.
+    while let row = tags.lastIndex(of: first, before: end) {
+      if tags.byte(at: rowCount + row) == second, bytes(row).equals(wanted), hasValue(row) {
+        return row
+      }
       end = row
     }
     return nil
-  }
-}
-
-/// The planes of a column of identifiers of one length.
-private struct IdentifierPlanes: ~Escapable {
-  private let form: IdentifierColumnBuilder.Form
-  /// Bytes of an identifier as it is packed, and unpacked.
-  let width: Int
-  let byteCount: Int
-  /// Of each plane: 1 when it holds differences.
-  let modes: RawSpan
-  let planes: RawSpan
-  private let count: Int
-
-  @_lifetime(copy span)
-  init(_ span: RawSpan, count: Int, _ limits: ClosedRange<Int>) throws(ByteReader.Malformed) {
-    var reader = ByteReader(span)
-    let formValue = try reader.integer(UInt8.self, "an identifier column's form")
-    guard let form = IdentifierColumnBuilder.Form(rawValue: formValue) else {
-      throw ByteReader.Malformed("an identifier column's form", "is unknown", found: formValue)
-    }
-    self.form = form
-    self.count = count
-    width = Int(try reader.integer(UInt8.self, "an identifier's width"))
-    modes = try reader.span(width, "the planes' modes")
-    planes = try reader.span(width * count, "the planes")
-    try reader.finish("an identifier column")
-    byteCount = form == .raw ? width : form == .hexadecimal ? 2 * width : 36
-    guard width > 0, form != .uuid || width == 16, limits.contains(byteCount) else {
-      throw ByteReader.Malformed("an identifier's width", "cannot be", found: width)
-    }
-    for plane in 0..<width where modes.byte(at: plane) > 1 {
-      throw ByteReader.Malformed("a plane's mode", "is unknown", found: modes.byte(at: plane))
-    }
-  }
-
-  /// Appends the identifier at `index` as it is packed.
-  func append(_ index: Int, to packed: inout [UInt8]) {
-    for plane in 0..<width {
-      let start = plane * count
-      guard modes.byte(at: plane) == 1 else {
-        packed.append(planes.byte(at: start + index))
-        continue
-      }
-      var value: UInt8 = 0
-      for place in start...(start + index) { value = value &+ planes.byte(at: place) }
-      packed.append(value)
-    }
-  }
-
-  /// The identifiers of packed ones.
-  func unpack(_ packed: [UInt8]) -> [UInt8] {
-    guard form != .raw else { return packed }
-    var text: [UInt8] = []
-    text.reserveCapacity(packed.count * (form == .uuid ? 3 : 2))
-    for (index, byte) in packed.enumerated() {
-      let position = index & 15
-      if form == .uuid && (position == 4 || position == 6 || position == 8 || position == 10) {
-        text.append(0x2D)
-      }
-      text.append(hexadecimalDigit(byte >> 4))
-      text.append(hexadecimalDigit(byte & 15))
-    }
-    return text
   }
 }

@@ -236,11 +236,15 @@ struct TextColumn: Sendable {
   /// The rows that have `code`, ascending; O(rows), a byte each.
   func rows(withCode code: UInt16) -> [Int32] {
     var rows: [Int32] = []
-    rows.reserveCapacity(8)
+    appendRows(withCode: code, to: &rows)
+    return rows
+  }
+
+  /// Appends the rows that have `code`, ascending; O(rows), a byte each.
+  func appendRows(withCode code: UInt16, to rows: inout [Int32]) {
     region.bytes(0..<rowCount).forEachIndex(of: UInt8(truncatingIfNeeded: code)) { row in
       if self.code(row) == code { rows.append(Int32(row)) }
     }
-    return rows
   }
 
   /// The codes of the texts that begin with `prefix`; O(log n).

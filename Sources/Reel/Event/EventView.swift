@@ -175,7 +175,8 @@ public struct EventView: Sendable {
 
   @inlinable @inline(__always)
   func integer<T: FixedWidthInteger & BitwiseCopyable>(at place: Int, as: T.Type) -> T {
-    page.region.integer(at: offset + place, as: T.self)
+    // A view is of a record that a renderer or builder of this library put whole into the page.
+    page.region.vouchedInteger(at: offset &+ place, as: T.self)
   }
 
   private var payloadStart: Int {
@@ -186,15 +187,17 @@ public struct EventView: Sendable {
   /// Where a field lies in the page, or nothing when it is absent.
   @inlinable @inline(__always)
   func range(_ field: Record.Field) -> Range<Int>? {
-    let region = page.region
     guard integer(at: 6, as: UInt16.self) & RecordPage.presence(of: field) != 0 else {
       return nil
     }
-    let ends = offset + Record.lengthsOffset + 2 * field.rawValue
-    let start =
-      field.rawValue == 0
-      ? Record.headerByteCount : Int(region.integer(at: ends - 2, as: UInt16.self))
-    return (offset + start)..<(offset + Int(region.integer(at: ends, as: UInt16.self)))
+    let ends = Record.lengthsOffset &+ 2 &* field.rawValue
+    guard field.rawValue > 0 else {
+      let end = Int(integer(at: ends, as: UInt16.self))
+      return (offset &+ Record.headerByteCount)..<(offset &+ end)
+    }
+    // Where the field before ends, and where this one does.
+    let both = integer(at: ends &- 2, as: UInt32.self)
+    return (offset &+ Int(both & 0xFFFF))..<(offset &+ Int(both >> 16))
   }
 
   @inlinable @inline(__always)

@@ -48,7 +48,10 @@ final class RecordPage: Sendable {
 
   /// Brings near what ``view(_:)`` goes by.
   @inline(__always)
-  func prefetch() { offsets.prefetch(at: 0) }
+  func prefetch() {
+    offsets.prefetch(at: 0)
+    Address(of: region).prefetch()
+  }
 
   /// Brings the first of the records to be looked at near.
   func prefetch(_ offset: Int) { prefetch(offset, byteCount: Self.usualByteCount) }

@@ -59,7 +59,7 @@ final class BlockFilter: Sendable {
   let isImpossible: Bool
   /// Whether not every event matches, but for its time.
   let hasConditions: Bool
-  /// The columns that ``rows(of:range:removals:firstSequence:)`` looks at.
+  /// The columns that ``select(_:of:range:removals:firstSequence:)`` looks at.
   let columns: ColumnSet
   /// The column of texts that it looks at first.
   let firstColumn: ColumnID?
@@ -120,61 +120,59 @@ final class BlockFilter: Sendable {
   }
 
   /// The rows of a block that match, ascending.
+  func rows(
+    of block: DecodedBlock, range: ClosedRange<Int64>, removals: Removals, firstSequence: UInt64
+  ) -> [Int32] {
+    var rows: [Int32] = []
+    select(&rows, of: block, range: range, removals: removals, firstSequence: firstSequence)
+    return rows
+  }
+
+  /// Puts the rows of a block that match, ascending, in the place of `rows`.
   ///
   /// Left out are other timestamps than `range`, what is removed, and what arrived
   /// before `firstSequence`.
-  func rows(
-    of block: DecodedBlock, range: ClosedRange<Int64>, removals: Removals,
+  func select(
+    _ rows: inout [Int32], of block: DecodedBlock, range: ClosedRange<Int64>, removals: Removals,
     firstSequence: UInt64
-  ) -> [Int32] {
-    var selection: [Int32]? = nil
-    for condition in texts {
-      guard narrow(&selection, condition, block) else { return [] }
+  ) {
+    rows.removeAll(keepingCapacity: true)
+    var selection = Selection(rows: rows, isAll: true)
+    // So that the array has one owner.
+    rows = []
+    defer { rows = selection.rows }
+    guard texts.allSatisfy({ narrow(&selection, $0, block) }),
+      narrowByFunction(&selection, block), narrowByAttributes(&selection, block)
+    else { return selection.rows.removeAll(keepingCapacity: true) }
+    if let id { narrow(&selection, id, block) }
+    finish(&selection, block, range, removals, firstSequence)
+  }
+
+  /// Rows that are left, or all of a block.
+  private struct Selection {
+    var rows: [Int32]
+    var isAll: Bool
+
+    /// Keeps those of `count` rows for which `matches` is true.
+    @inline(__always)
+    mutating func keep(_ count: Int, _ matches: (Int) -> Bool) {
+      guard isAll else { return rows.removeAll { !matches(Int($0)) } }
+      for row in 0..<count where matches(row) { rows.append(Int32(row)) }
+      isAll = false
     }
-    if let function {
-      guard let column = block.text(.function) else { return [] }
-      var matching = [Bool](repeating: false, count: column.count + 1)
-      for code in column.codes(withPrefix: function.prefix) {
-        matching[code] = function.matches(column.text(code: UInt16(code)))
-      }
-      guard matching.contains(true) else { return [] }
-      keep(&selection, block) { matching[Int(column.code($0))] }
-    }
-    for attribute in attributes {
-      guard let column = block.attributeColumns[attribute.index] else { return [] }
-      var matching = [Bool](repeating: false, count: column.count + 1)
-      for code in 1...max(column.count, 1) where code <= column.count {
-        try? AttributeSchema.forEachValue(column.text(code: UInt16(code))) {
-          if $0.equals(attribute.key.rawSpan) { matching[code] = true }
-        }
-      }
-      keep(&selection, block) { matching[Int(column.code($0))] }
-    }
-    if let id {
-      let generated = id.generatedParts
-      keep(&selection, block) { row in
-        guard let ids = block.ids, ids.hasValue(row) else {
-          // The store gave the id: it is not written down, but follows from the run and the place.
-          return generated.map {
-            $0.runID == block.header.runID && $0.sequenceNumber == block.sequence(row)
-          } ?? false
-        }
-        return ids.bytes(row).equals(id.bytes.rawSpan)
-      }
-    }
-    return finish(selection, block, range, removals, firstSequence)
   }
 
   /// Keeps the rows that have one of a condition's keys.
   /// - Returns: Whether any can.
   private func narrow(
-    _ selection: inout [Int32]?, _ condition: TextCondition, _ block: DecodedBlock
+    _ selection: inout Selection, _ condition: TextCondition, _ block: DecodedBlock
   ) -> Bool {
-    if selection == nil, condition.columns.count == 1, condition.keys.count == 1 {
-      guard let column = block.text(condition.columns[0]),
-        case let key = condition.keys[0], let code = column.code(of: key.rawSpan)
+    if selection.isAll, condition.columns.count == 1, condition.keys.count == 1 {
+      guard let column = block.text(condition.columns[0]), case let key = condition.keys[0],
+        let code = column.code(of: key.rawSpan)
       else { return false }
-      selection = column.rows(withCode: code)
+      column.appendRows(withCode: code, to: &selection.rows)
+      selection.isAll = false
       return true
     }
     var found: [(column: TextColumn, codes: [UInt16])] = []
@@ -186,46 +184,75 @@ final class BlockFilter: Sendable {
     guard let first = found.first else { return false }
     if found.count == 1, first.codes.count == 1 {
       let (column, code) = (first.column, first.codes[0])
-      keep(&selection, block) { column.code($0) == code }
+      selection.keep(block.header.recordCount) { column.code($0) == code }
     } else {
-      keep(&selection, block) { row in
+      selection.keep(block.header.recordCount) { row in
         found.contains { $0.codes.contains($0.column.code(row)) }
       }
     }
     return true
   }
 
-  @inline(__always)
-  private func keep(
-    _ selection: inout [Int32]?, _ block: DecodedBlock, _ matches: (Int) -> Bool
-  ) {
-    if let current = selection {
-      selection = current.filter { matches(Int($0)) }
-      return
+  /// - Returns: As ``narrow(_:_:_:)-(_,TextCondition,_)``.
+  private func narrowByFunction(_ selection: inout Selection, _ block: DecodedBlock) -> Bool {
+    guard let function else { return true }
+    guard let column = block.text(.function) else { return false }
+    var matching = [Bool](repeating: false, count: column.count + 1)
+    for code in column.codes(withPrefix: function.prefix) {
+      matching[code] = function.matches(column.text(code: UInt16(code)))
     }
-    var rows: [Int32] = []
-    for row in 0..<block.header.recordCount where matches(row) { rows.append(Int32(row)) }
-    selection = rows
+    guard matching.contains(true) else { return false }
+    selection.keep(block.header.recordCount) { matching[Int(column.code($0))] }
+    return true
+  }
+
+  /// - Returns: As ``narrow(_:_:_:)-(_,TextCondition,_)``.
+  private func narrowByAttributes(_ selection: inout Selection, _ block: DecodedBlock) -> Bool {
+    for attribute in attributes {
+      guard let column = block.attributeColumns[attribute.index] else { return false }
+      var matching = [Bool](repeating: false, count: column.count + 1)
+      for code in 1...max(column.count, 1) where code <= column.count {
+        try? AttributeSchema.forEachValue(column.text(code: UInt16(code))) {
+          if $0.equals(attribute.key.rawSpan) { matching[code] = true }
+        }
+      }
+      selection.keep(block.header.recordCount) { matching[Int(column.code($0))] }
+    }
+    return true
+  }
+
+  private func narrow(_ selection: inout Selection, _ id: EventID, _ block: DecodedBlock) {
+    let generated = id.generatedParts
+    selection.keep(block.header.recordCount) { row in
+      guard let ids = block.ids, ids.hasValue(row) else {
+        // The store gave the id: it is not written down, but follows from the run and the place.
+        return generated.map {
+          $0.runID == block.header.runID && $0.sequenceNumber == block.sequence(row)
+        } ?? false
+      }
+      return ids.bytes(row).equals(id.bytes.rawSpan)
+    }
   }
 
   /// Leaves out control records, other times, and what has been removed.
   private func finish(
-    _ selection: [Int32]?, _ block: DecodedBlock, _ range: ClosedRange<Int64>,
+    _ selection: inout Selection, _ block: DecodedBlock, _ range: ClosedRange<Int64>,
     _ removals: Removals, _ firstSequence: UInt64
-  ) -> [Int32] {
-    let header = block.header
+  ) {
+    if selection.isAll { selection.keep(block.header.recordCount) { _ in true } }
     let isWhole =
-      header.eventCount == header.recordCount && header.firstSequence >= firstSequence
-      && range.contains(header.minimumTimestamp) && range.contains(header.maximumTimestamp)
-    let mayBeRemoved = removals.mayRemove(from: header.stretch)
-    let rows = selection ?? (0..<Int32(header.recordCount)).map { $0 }
-    if isWhole && !mayBeRemoved { return rows }
-    return rows.filter { row in
+      block.header.eventCount == block.header.recordCount
+      && block.header.firstSequence >= firstSequence
+      && range.contains(block.header.minimumTimestamp)
+      && range.contains(block.header.maximumTimestamp)
+    let mayBeRemoved = removals.mayRemove(from: block.header.stretch)
+    if isWhole && !mayBeRemoved { return }
+    selection.rows.removeAll { row in
       let row = Int(row)
       let timestamp = block.timestamps[row]
       let sequence = block.sequence(row)
-      return sequence >= firstSequence && range.contains(timestamp) && block.recordType(row) == 0
-        && !(mayBeRemoved && removals.isRemoved(timestamp: timestamp, sequence: sequence))
+      return sequence < firstSequence || !range.contains(timestamp) || block.recordType(row) != 0
+        || mayBeRemoved && removals.isRemoved(timestamp: timestamp, sequence: sequence)
     }
   }
 }

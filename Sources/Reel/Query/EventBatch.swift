@@ -33,8 +33,10 @@ public struct EventBatch: Sequence, Sendable {
 
   /// Calls `body` with each event in order: the fastest way to look at many, since none of them is
   /// counted as a reference to the batch.
+  ///
+  /// Declared as that of any sequence is, which would be chosen else.
   @inlinable @inline(__always)
-  public func forEach<E: Error>(_ body: (EventView) throws(E) -> Void) throws(E) {
+  public func forEach(_ body: (EventView) throws -> Void) rethrows {
     var view = EventView(page: page, offset: 0)
     var byteCount = RecordPage.usualByteCount
     for index in range {

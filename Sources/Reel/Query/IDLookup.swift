@@ -41,7 +41,7 @@ struct IDLookup {
     return nil
   }
 
-  /// The last row with `id` that has not been removed.
+  /// The last row with `id` that has not been removed, of a block with decoded ids.
   private func lastRow(of id: EventID, in block: DecodedBlock) -> Int? {
     let bytes = id.bytes
     guard let ids = block.ids, let row = ids.lastRow(of: bytes.rawSpan) else { return nil }
@@ -59,6 +59,31 @@ struct IDLookup {
       earlier -= 1
     }
     return nil
+  }
+
+  /// The block with an entry of a segment's directory, and the last of its rows with `id` that has
+  /// not been removed.
+  ///
+  /// For a look-up that comes once no column is decoded.
+  private func find(
+    _ id: EventID, _ entry: DirectoryEntry, of segment: ReadableSegment
+  ) throws(ReelError) -> (kept: KeptBlock, row: Int)? {
+    var cost = QueryCost()
+    if snapshot.removals.mayRemove(from: entry.stretch) {
+      let wanted = Self.placed.union(Self.named)
+      let kept = try cache.block(entry, of: segment, wanted: wanted, cost: &cost)
+      return lastRow(of: id, in: kept.block).map { (kept, $0) }
+    }
+    var kept = try cache.block(entry, of: segment, wanted: ColumnSet(), cost: &cost)
+    if kept.block.isPartial {
+      kept = try cache.block(entry, of: segment, wanted: Self.named, cost: &cost)
+    }
+    let bytes = id.bytes
+    do throws(ByteReader.Malformed) {
+      return try kept.block.lastRow(ofID: bytes.rawSpan).map { (kept, $0) }
+    } catch {
+      throw try cache.file(segment).corrupted(entry, error.reason)
+    }
   }
 
   private func inGroup(
@@ -91,11 +116,7 @@ struct IDLookup {
       for ordinal in ordinals.reversed() {
         let entry = directory.blocks[ordinal]
         do throws(ReelError) {
-          let wanted =
-            snapshot.removals.mayRemove(from: entry.stretch)
-            ? Self.placed.union(Self.named) : Self.named
-          let kept = try cache.block(entry, of: segment, wanted: wanted, cost: &cost)
-          if let row = lastRow(of: id, in: kept.block) {
+          if let (kept, row) = try find(id, entry, of: segment) {
             return try view(entry, row, kept, of: segment)
           }
         } catch .corrupted(let corruption) {

@@ -14,9 +14,13 @@ final class QuerySources {
   private(set) var cost = QueryCost()
   private var damages: [Corruption] = []
   private var hasNotedAttributes = false
+  private let declarationCount: Int
   /// Decodes ahead of an answer that takes many blocks, once it has taken some.
   private var ahead: ReadAhead?
   private var takenCount = 0
+  /// A run and an array of rows that are used again.
+  private var spareRun: MergeRun?
+  private var spareRows: [Int32] = []
 
   init(
     filter: BlockFilter, snapshot: Snapshot, cache: ReadCache, isDescending: Bool,
@@ -25,6 +29,7 @@ final class QuerySources {
     self.filter = filter
     columns = filter.columns
     self.snapshot = snapshot
+    declarationCount = snapshot.control.attributes.declarations.count
     self.cache = cache
     self.isDescending = isDescending
     let last = after.map {
@@ -48,9 +53,10 @@ final class QuerySources {
 
   /// Notes once that a block has values of attributes whose declarations are lost: its events come
   /// without them.
-  private func checkAttributes(_ header: BlockHeader, _ origin: BlockOrigin?) {
-    guard !hasNotedAttributes, header.attributeCount > schema.declarations.count else { return }
+  private func checkAttributes(_ block: DecodedBlock, _ origin: BlockOrigin?) {
+    guard !hasNotedAttributes, block.header.attributeCount > declarationCount else { return }
     hasNotedAttributes = true
+    let header = block.header
     let range = origin.map { $0.entry.offset..<($0.entry.offset + $0.entry.byteCount) }
     damages.append(
       Corruption(
@@ -212,9 +218,9 @@ final class QuerySources {
   /// As ``run(_:)-(BlockCandidate)``, of a block in memory.
   func run(_ block: DecodedBlock) -> MergeRun? {
     guard let range else { return nil }
-    checkAttributes(block.header, nil)
+    checkAttributes(block, nil)
     return selection(block, range, snapshot.firstBufferedSequence).map {
-      MergeRun(block: block, origin: nil, rows: $0)
+      run(KeptBlock(block), origin: nil, $0)
     }
   }
 
@@ -223,37 +229,49 @@ final class QuerySources {
     guard let range, let kept = try find(origin, columns) else { return nil }
     // While the rows are found, what leads to their records comes near.
     kept.page?.prefetch()
-    return selection(kept.block, range, 0).map {
-      MergeRun(block: kept.block, origin: origin, rows: $0, page: kept.page)
-    }
+    return selection(kept.block, range, 0).map { run(kept, origin: origin, $0) }
+  }
+
+  private func run(_ kept: KeptBlock, origin: BlockOrigin?, _ rows: RowSelection) -> MergeRun {
+    guard let run = spareRun else { return MergeRun(kept, origin: origin, rows: rows) }
+    spareRun = nil
+    run.begin(kept, origin: origin, rows: rows)
+    return run
+  }
+
+  /// Takes back a run that nobody holds any more.
+  func giveBack(_ run: MergeRun) {
+    spareRows = run.end()
+    spareRun = run
   }
 
   /// The matching rows of a block, in the order of the answer; nothing when there is none.
   private func selection(
     _ block: DecodedBlock, _ range: ClosedRange<Int64>, _ firstSequence: UInt64
   ) -> RowSelection? {
-    let header = block.header
-    let rows: [Int32]
-    var lower = 0
-    var upper: Int
-    if !filter.hasConditions, after == nil, header.firstSequence >= firstSequence,
-      !snapshot.removals.mayRemove(from: header.stretch)
-    {
-      cost.rowsExamined += header.recordCount
-      rows = block.eventOrder
-      upper = rows.count
-      let timestamps = block.timestamps
-      if header.minimumTimestamp < range.lowerBound {
-        lower = firstIndex(upper) { timestamps[Int(rows[$0])] >= range.lowerBound }
+    guard !filter.hasConditions, after == nil, block.header.firstSequence >= firstSequence,
+      !snapshot.removals.mayRemove(from: block.header.stretch)
+    else {
+      var found = spareRows
+      spareRows = []
+      select(&found, of: block, range: range, firstSequence: firstSequence, after: nil)
+      guard !found.isEmpty else {
+        spareRows = found
+        return nil
       }
-      if header.maximumTimestamp > range.upperBound {
-        upper = firstIndex(upper) { timestamps[Int(rows[$0])] > range.upperBound }
-      }
-    } else {
-      var found = matches(block, range: range, firstSequence: firstSequence, after: nil)
       if found.count > 1 { sortByTime(&found, block.timestamps) }
-      rows = found
-      upper = rows.count
+      let count = found.count
+      return RowSelection(found, 0..<count, isReversed: isDescending)
+    }
+    cost.rowsExamined += block.header.recordCount
+    let rows = block.eventOrder
+    let timestamps = block.timestamps
+    var (lower, upper) = (0, rows.count)
+    if block.header.minimumTimestamp < range.lowerBound {
+      lower = firstIndex(upper) { timestamps[Int(rows[$0])] >= range.lowerBound }
+    }
+    if block.header.maximumTimestamp > range.upperBound {
+      upper = firstIndex(upper) { timestamps[Int(rows[$0])] > range.upperBound }
     }
     guard lower < upper else { return nil }
     return RowSelection(rows, lower..<upper, isReversed: isDescending)
@@ -267,7 +285,7 @@ final class QuerySources {
     guard let range else { return nil }
     switch candidate {
     case .memory(let block):
-      checkAttributes(block.header, nil)
+      checkAttributes(block, nil)
       let first = snapshot.firstBufferedSequence
       return (block, matches(block, range: range, firstSequence: first, after: last))
     case .stored(let origin):
@@ -291,7 +309,7 @@ final class QuerySources {
       let kept = try cache.block(
         origin.entry, of: origin.segment, wanted: wanted, isPartial: isPartial, isKept: isKept,
         cost: &cost)
-      checkAttributes(kept.block.header, origin)
+      checkAttributes(kept.block, origin)
       return kept
     } catch {
       try tolerate(error, origin.segment)
@@ -302,18 +320,27 @@ final class QuerySources {
   private func matches(
     _ block: DecodedBlock, range: ClosedRange<Int64>, firstSequence: UInt64, after last: MergeKey?
   ) -> [Int32] {
+    var rows: [Int32] = []
+    select(&rows, of: block, range: range, firstSequence: firstSequence, after: last)
+    return rows
+  }
+
+  /// Puts the matching rows of a block after `last`, in order of arrival, in the place of `rows`.
+  private func select(
+    _ rows: inout [Int32], of block: DecodedBlock, range: ClosedRange<Int64>,
+    firstSequence: UInt64, after last: MergeKey?
+  ) {
     cost.rowsExamined += block.header.recordCount
-    var rows = filter.rows(
-      of: block, range: range, removals: snapshot.removals, firstSequence: firstSequence)
+    filter.select(
+      &rows, of: block, range: range, removals: snapshot.removals, firstSequence: firstSequence)
     for limit in [after, last] {
       guard let limit else { continue }
-      rows = rows.filter { row in
+      rows.removeAll { row in
         let key = MergeKey(
           timestamp: block.timestamps[Int(row)], sequence: block.sequence(Int(row)))
-        return isAfter(key, limit)
+        return !isAfter(key, limit)
       }
     }
-    return rows
   }
 
   // MARK: Records
@@ -321,48 +348,56 @@ final class QuerySources {
   /// The share of a block's rows from which on all of them are rendered, to be kept.
   private static let wholeShare = 8
 
-  /// Sees to it that `run` has the records of up to `count` rows from `index` on.
+  /// Sees to it that `run` has the records of up to `count` rows from `index` on: all of its
+  /// block's, or some of its own.
   ///
   /// What cannot be read, because it is damaged or retention removed it, is noted and leaves the
-  /// run without a page.
+  /// run without either.
+  /// - Returns: Those of its own.
   /// - Throws: ``ReelError/io(_:)``.
-  func render(_ run: MergeRun, from index: Int, count: Int) throws(ReelError) {
-    if let page = run.page, page.covers(index) { return }
-    run.page = nil
-    let end = min(run.rows.count, index + max(count, 1))
-    guard let origin = run.origin else { return run.page = try render(run, index..<end) }
+  func render(
+    _ run: MergeRun, from index: Int, count: Int
+  ) throws(ReelError) -> PartialPage? {
+    if let page = run.partialPage, page.covers(index) { return page }
+    run.partialPage = nil
+    let end = min(run.rows.count, index + max(min(count, run.rows.count), 1))
+    guard let origin = run.origin else { return try render(run, index..<end) }
     do {
       let isLarge = (end - index) * Self.wholeShare >= run.block.header.recordCount
       if let page = try cache.page(
         origin.entry, of: origin.segment, mayRender: isLarge, schema: schema, cost: &cost)
       {
-        return run.page = RunPage(page: page, firstIndex: nil)
+        run.replace(run.kept.with(page: page))
+        return nil
       }
       if end - index <= DecodedBlock.maximumOnlyCount, !run.block.isPartial {
         let rows = run.rows.array(index..<end)
-        let block = try cache.rows(
-          rows, of: KeptBlock(block: run.block), origin.entry, origin.segment)
-        run.page = RunPage(
-          page: try RecordRenderer.page(block, rows: rows, schema: schema), firstIndex: index)
-        return
+        let block = try cache.rows(rows, of: run.kept, origin.entry, origin.segment)
+        return try render(run, index..<end, of: block)
       }
       if run.block.decoded != .all {
-        run.block = try cache.block(
-          origin.entry, of: origin.segment, wanted: .all, cost: &cost
-        ).block
+        run.replace(
+          try cache.block(origin.entry, of: origin.segment, wanted: .all, cost: &cost))
       }
-      run.page = try render(run, index..<end)
+      return try render(run, index..<end)
     } catch {
       try tolerate(error, origin.segment)
+      return nil
     }
   }
 
   private var schema: AttributeSchema { snapshot.control.attributes }
 
-  /// Records of the rows at `indexes` of a run alone.
-  private func render(_ run: MergeRun, _ indexes: Range<Int>) throws(ReelError) -> RunPage {
-    let page = try RecordRenderer.page(run.block, rows: run.rows.array(indexes), schema: schema)
-    return RunPage(page: page, firstIndex: indexes.lowerBound)
+  /// Records of the rows at `indexes` of a run alone, of its block or one with those rows.
+  private func render(
+    _ run: MergeRun, _ indexes: Range<Int>, of block: DecodedBlock? = nil
+  ) throws(ReelError) -> PartialPage {
+    let page = PartialPage(
+      page: try RecordRenderer.page(
+        block ?? run.block, rows: run.rows.array(indexes), schema: schema),
+      firstIndex: indexes.lowerBound)
+    run.partialPage = page
+    return page
   }
 
   /// Goes on after damage, and after a file that retention removed meanwhile; other errors are

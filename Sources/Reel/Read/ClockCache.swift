@@ -30,16 +30,35 @@ struct CacheKey: Hashable, Sendable {
 /// memory; and a scan of more than the cache holds does not push out what is asked for often. The
 /// table of places is probed linearly and never more than half full.
 struct ClockCache<Value: Sendable>: Sendable {
-  private struct Entry {
-    var key: CacheKey
-    var value: Value?
+  /// What to bring near as soon as a value is found: who goes from one to the next waits for the
+  /// memory of each, who asks for all at once waits about as long as for one.
+  struct Places: Sendable {
+    /// The first of them, and how much of it.
+    var first = Address.none
+    var firstByteCount = 64
+    var second = Address.none
+    var third = Address.none
+
+    @inline(__always)
+    func prefetch() {
+      first.prefetch(byteCount: firstByteCount)
+      second.prefetch()
+      third.prefetch()
+    }
+  }
+
+  /// What is known of a value beside it.
+  private struct Note {
     var byteCount: Int
     var isMarked: Bool
-    var address: Address?
+    var places: Places
   }
 
   private let capacity: Int
-  private var entries: [Entry] = []
+  // An entry is at one place of three arrays: who asks for a value copies nothing else.
+  private var keys: [CacheKey] = []
+  private var values: [Value?] = []
+  private var notes: [Note] = []
   private var free: [Int32] = []
   /// For each slot the place of an entry, or -1.
   private var table = [Int32](repeating: -1, count: 16)
@@ -56,37 +75,42 @@ struct ClockCache<Value: Sendable>: Sendable {
     self.capacity = capacity
   }
 
-  /// What is kept for `key`; O(1).
+  /// What is kept for `key`, of which the places were brought near; O(1).
   @inline(__always)
   mutating func value(for key: CacheKey) -> Value? {
     guard let slot = slot(of: key) else { return nil }
     let place = Int(table[slot])
-    entries[place].isMarked = true
-    return entries[place].value
+    notes[place].isMarked = true
+    notes.span[place].places.prefetch()
+    return values[place]
   }
 
-  /// Where that lies which is kept for `key`, if that was said; O(1).
+  /// Brings near what is kept for `key`, if anything is; O(1).
   @inline(__always)
-  func address(for key: CacheKey) -> Address? {
-    slot(of: key).flatMap { entries[Int(table[$0])].address }
+  mutating func approach(_ key: CacheKey) {
+    if let slot = slot(of: key) { notes.span[Int(table[slot])].places.prefetch() }
   }
 
-  /// Keeps `value`, which lies at `address`, unless it alone exceeds the capacity; O(1) on average.
+  /// Keeps `value`, with which goes what lies at `places`, unless it alone exceeds the capacity;
+  /// O(1) on average.
   mutating func insert(
-    _ value: Value, for key: CacheKey, byteCount: Int, address: Address? = nil
+    _ value: Value, for key: CacheKey, byteCount: Int, places: Places = Places()
   ) {
     let wasMarked = remove(key)
     guard byteCount <= capacity else { return }
     while self.byteCount + byteCount > capacity, count > 0 { evict() }
-    let entry = Entry(
-      key: key, value: value, byteCount: byteCount, isMarked: wasMarked, address: address)
+    let note = Note(byteCount: byteCount, isMarked: wasMarked, places: places)
     let place: Int
     if let reused = free.popLast() {
       place = Int(reused)
-      entries[place] = entry
+      keys[place] = key
+      values[place] = value
+      notes[place] = note
     } else {
-      place = entries.count
-      entries.append(entry)
+      place = keys.count
+      keys.append(key)
+      values.append(value)
+      notes.append(note)
     }
     if 2 * (count + 1) > table.count { grow() }
     put(place)
@@ -100,12 +124,12 @@ struct ClockCache<Value: Sendable>: Sendable {
   /// Moves the hand to the next entry without a mark and removes it.
   private mutating func evict() {
     while true {
-      hand = hand + 1 < entries.count ? hand + 1 : 0
-      guard entries[hand].value != nil else { continue }
-      guard entries[hand].isMarked else { break }
-      entries[hand].isMarked = false
+      hand = hand + 1 < keys.count ? hand + 1 : 0
+      guard values[hand] != nil else { continue }
+      guard notes[hand].isMarked else { break }
+      notes[hand].isMarked = false
     }
-    remove(entries[hand].key)
+    remove(keys[hand])
   }
 
   /// - Returns: Whether there was an entry with a mark.
@@ -113,12 +137,12 @@ struct ClockCache<Value: Sendable>: Sendable {
   private mutating func remove(_ key: CacheKey) -> Bool {
     guard let slot = slot(of: key) else { return false }
     let place = Int(table[slot])
-    byteCount -= entries[place].byteCount
-    entries[place].value = nil
+    byteCount -= notes[place].byteCount
+    values[place] = nil
     free.append(Int32(place))
     count -= 1
     close(slot)
-    return entries[place].isMarked
+    return notes[place].isMarked
   }
 
   // MARK: The table
@@ -131,14 +155,14 @@ struct ClockCache<Value: Sendable>: Sendable {
   private func slot(of key: CacheKey) -> Int? {
     var slot = home(key)
     while table[slot] >= 0 {
-      if entries[Int(table[slot])].key == key { return slot }
+      if keys[Int(table[slot])] == key { return slot }
       slot = (slot + 1) & (table.count - 1)
     }
     return nil
   }
 
   private mutating func put(_ place: Int) {
-    var slot = home(entries[place].key)
+    var slot = home(keys[place])
     while table[slot] >= 0 { slot = (slot + 1) & (table.count - 1) }
     table[slot] = Int32(place)
   }
@@ -160,7 +184,7 @@ struct ClockCache<Value: Sendable>: Sendable {
     while true {
       slot = (slot + 1) & mask
       guard table[slot] >= 0 else { return }
-      let home = home(entries[Int(table[slot])].key)
+      let home = home(keys[Int(table[slot])])
       if (slot - home) & mask >= (slot - hole) & mask {
         table[hole] = table[slot]
         table[slot] = -1

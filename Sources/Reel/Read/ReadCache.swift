@@ -10,7 +10,7 @@ final class ReadCache: Sendable {
     /// The content of an index of keys that was asked for one key.
     case content([UInt8])
     case fingerprints(FingerprintIndex)
-    case keys(SegmentKeys)
+    case keys(Shared<SegmentKeys>)
     case ids(IDIndexes)
   }
 
@@ -47,10 +47,13 @@ final class ReadCache: Sendable {
   }
 
   private func keep(_ kept: KeptBlock, _ key: CacheKey) {
-    let address = Address(of: kept.block)
     lock.withLock {
       unsafe contents.insert(
-        .block(kept), for: key, byteCount: kept.byteCount, address: address)
+        .block(kept), for: key, byteCount: kept.byteCount,
+        places: ClockCache.Places(
+          first: Address(of: kept.block), firstByteCount: DecodedBlock.instanceByteCount,
+          second: kept.page.map { Address(of: $0) } ?? .none,
+          third: kept.page.map { Address(of: $0.region) } ?? .none))
     }
   }
 
@@ -95,20 +98,18 @@ final class ReadCache: Sendable {
     isPartial: Bool = false, isKept: Bool = true, cost: inout QueryCost
   ) throws(ReelError) -> KeptBlock {
     let key = CacheKey(.block, segment: segment.firstSequence, offset: entry.offset)
-    var kept: KeptBlock
+    let kept: KeptBlock
     if case .block(let cached)? = find(key),
       cached.block.decoded.isSuperset(of: wanted) || !cached.block.isPartial
     {
       if cached.block.decoded.isSuperset(of: wanted) { return cached }
-      kept = cached
       do throws(ByteReader.Malformed) {
-        kept.block = try cached.block.decoding(wanted)
+        kept = cached.with(block: try cached.block.decoding(wanted))
       } catch {
         throw try file(segment).corrupted(entry, error.reason)
       }
     } else {
-      kept = KeptBlock(
-        block: try file(segment).block(entry, wanted: wanted, isPartial: isPartial), page: nil)
+      kept = KeptBlock(try file(segment).block(entry, wanted: wanted, isPartial: isPartial))
       cost.bytesRead += entry.byteCount
     }
     cost.blocksDecoded += 1
@@ -123,16 +124,12 @@ final class ReadCache: Sendable {
   /// of which the processor's caches hold little, waiting for them took most of a query's time.
   func approach(_ column: ColumnID, next: CacheKey, then: CacheKey?) {
     lock.lock()
-    let address = then.flatMap { unsafe contents.address(for: $0) }
+    if let then { unsafe contents.approach(then) }
     let value = unsafe contents.value(for: next)
     lock.unlock()
-    address?.prefetch(byteCount: DecodedBlock.instanceByteCount)
     guard case .block(let kept)? = value else { return }
     kept.block.prefetch(column)
-    if let page = kept.page {
-      page.prefetch()
-      Address(of: page.region).prefetch()
-    }
+    kept.page?.prefetch()
   }
 
   /// Whether a block is in memory with its records or, unless `isWhole`, all its columns; or the
@@ -149,10 +146,9 @@ final class ReadCache: Sendable {
   func rows(
     _ rows: [Int32], of kept: KeptBlock, _ entry: DirectoryEntry, _ segment: ReadableSegment
   ) throws(ReelError) -> DecodedBlock {
-    var taken = kept
-    taken.isTakenFrom = true
+    var taken = kept.with(isTakenFrom: true)
     if kept.block.isPartial {
-      taken.block = try file(segment).block(entry, wanted: kept.block.decoded)
+      taken = taken.with(block: try file(segment).block(entry, wanted: kept.block.decoded))
     }
     do throws(ByteReader.Malformed) {
       let block = try taken.block.only(rows)
@@ -179,12 +175,11 @@ final class ReadCache: Sendable {
     } else if !mayRender {
       return nil
     }
-    var kept = try block(entry, of: segment, wanted: .all, cost: &cost)
+    let kept = try block(entry, of: segment, wanted: .all, cost: &cost)
     let page = try RecordRenderer.page(
       kept.block, rows: (0..<Int32(kept.block.header.recordCount)).map { $0 }, schema: schema)
     guard page.count == kept.block.header.recordCount else { return nil }
-    kept.page = page
-    keep(kept, key)
+    keep(kept.with(page: page), key)
     return page
   }
 
@@ -232,11 +227,11 @@ final class ReadCache: Sendable {
     let key = CacheKey(
       .keys, segment: segment.firstSequence,
       offset: trailer.directoryOffset << 8 | Int(column.rawValue))
-    if case .keys(let keys)? = find(key) { return keys }
+    if case .keys(let keys)? = find(key) { return keys.value }
     let directory = try directory(trailer, of: segment, cost: &cost)
     let keys = try SegmentKeys(
       column, of: segment, directory, having: hashes, cache: self, cost: &cost)
-    keep(.keys(keys), key, byteCount: keys.byteCount)
+    keep(.keys(Shared(keys)), key, byteCount: keys.byteCount)
     return keys
   }
 
@@ -341,15 +336,4 @@ final class Shared<Value: Sendable>: Sendable {
   let value: Value
 
   init(_ value: Value) { self.value = value }
-}
-
-/// A block as the cache keeps it.
-struct KeptBlock: Sendable {
-  var block: DecodedBlock
-  /// All its records, once they were rendered.
-  var page: RecordPage?
-  /// Whether a few rows were wanted of it before.
-  var isTakenFrom = false
-
-  var byteCount: Int { block.byteCount + (page?.byteCount ?? 0) }
 }

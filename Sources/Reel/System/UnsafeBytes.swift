@@ -92,6 +92,17 @@ final class Region: @unchecked Sendable {
     return unsafe T(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: T.self))
   }
 
+  /// As ``integer(at:as:)``, of a place for which whoever filled the region answers; checked in
+  /// debug builds alone.
+  @inlinable @inline(__always)
+  func vouchedInteger<T: FixedWidthInteger & BitwiseCopyable>(
+    at offset: Int, as type: T.Type
+  ) -> T {
+    assert(offset >= 0 && offset <= byteCount - MemoryLayout<T>.size, "load outside region")
+    // Safe: the place lies inside by the word of the caller; alignment is not needed.
+    return unsafe T(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: T.self))
+  }
+
   /// Copies `source` to `offset`.
   @inline(__always)
   func copy(_ source: RawSpan, at offset: Int) {
@@ -418,9 +429,15 @@ struct Address: Sendable {
     bits = unsafe UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
   }
 
+  private init() { bits = 0 }
+
+  /// Nowhere.
+  static var none: Address { Address() }
+
   /// Asks the processor to bring the first bytes of the object near, which may be gone by now.
   @inline(__always)
   func prefetch(byteCount: Int = 64) {
+    guard bits != 0 else { return }
     for offset in stride(from: 0, to: UInt(byteCount), by: 64) {
       // Safe: a prefetch reads nothing that the program sees, whatever the address.
       unsafe reel_prefetch(UnsafeRawPointer(bitPattern: bits &+ offset))

@@ -80,7 +80,7 @@ struct EventMerge {
   }
 
   private mutating func hasMore() throws(ReelError) -> Bool {
-    if taken < ready.count || current?.indexes.isEmpty == false { return true }
+    if taken < ready.count || current != nil { return true }
     if passes == nil, try nextRun() != nil { return true }
     return try passes?.next() != nil
   }
@@ -102,13 +102,13 @@ struct EventMerge {
   /// - Returns: False after the last.
   private mutating func advance() throws(ReelError) -> Bool {
     keyBeforeReady = lastKey
-    ready = []
+    ready.removeAll(keepingCapacity: true)
     taken = 0
-    if let current, !current.indexes.isEmpty {
-      try prepare(current.run, current.indexes)
+    if let (run, indexes) = current {
+      current = nil
+      try prepare(run, indexes)
       return true
     }
-    current = nil
     if passes == nil, let run = try nextRun() {
       // Blocks rarely overlap: most often these are all rows of the run.
       let indexes = run.take(through: queue.firstKey, isDescending: isDescending)
@@ -119,39 +119,47 @@ struct EventMerge {
     let page = try passes?.next()
     reportDamages()
     guard let page else { return false }
-    makeReady(page, page.offsets)
+    ready = page.offsets
+    finishReady(page)
     return true
   }
 
-  /// Renders rows of a run that come next, as many as one page has of them.
+  /// Makes rows of a run that come next ready, as many as one page has of them.
   private mutating func prepare(_ run: MergeRun, _ indexes: Range<Int>) throws(ReelError) {
-    current = (run, indexes.upperBound..<indexes.upperBound)
-    try sources.render(run, from: indexes.lowerBound, count: min(rest, run.rows.count))
-    guard let rendered = run.page else {
-      return reportDamages()
+    if run.kept.page == nil {
+      guard let partial = try sources.render(run, from: indexes.lowerBound, count: rest) else {
+        if run.kept.page != nil { return takeRecords(run, indexes) }
+        return reportDamages()
+      }
+      let end = min(indexes.upperBound, partial.firstIndex + partial.page.count)
+      let places = (indexes.lowerBound - partial.firstIndex)..<(end - partial.firstIndex)
+      ready.append(contentsOf: partial.page.offsets[places])
+      if end < indexes.upperBound { current = (run, end..<indexes.upperBound) }
+      return finishReady(partial.page)
     }
-    let page = rendered.page
-    if let first = rendered.firstIndex {
-      let end = min(indexes.upperBound, first + page.count)
-      makeReady(page, Array(page.offsets[(indexes.lowerBound - first)..<(end - first)]))
-      current = (run, end..<indexes.upperBound)
-    } else {
-      makeReady(page, run.rows.values(page.offsets, indexes))
-    }
+    takeRecords(run, indexes)
   }
 
-  /// Makes the records of `page` that begin at `offsets` those that come next.
-  private mutating func makeReady(_ page: RecordPage, _ offsets: [UInt32]) {
-    var offsets = offsets
+  /// Makes rows of a run ready whose records are all in memory.
+  private mutating func takeRecords(_ run: MergeRun, _ indexes: Range<Int>) {
+    guard let page = run.kept.page else { return }
+    run.rows.append(page.offsets, indexes, to: &ready)
+    if run.isAtEnd { sources.giveBack(run) }
+    finishReady(page)
+  }
+
+  /// The records of `page` that begin at ``ready`` come next.
+  private mutating func finishReady(_ page: RecordPage) {
     if let damage = page.damage {
       // The attributes are whole and the payload is not: the event cannot be given.
-      let count = offsets.count
-      offsets.removeAll { $0 == RecordPage.unreadable }
-      if offsets.count < count { report(damage) }
+      let count = ready.count
+      ready.removeAll { $0 == RecordPage.unreadable }
+      if ready.count < count { report(damage) }
     }
-    for offset in offsets.prefix(EventBatch.prefetchDistance) { page.prefetch(Int(offset)) }
+    for index in 0..<min(ready.count, EventBatch.prefetchDistance) {
+      page.prefetch(Int(ready[index]))
+    }
     self.page = page
-    ready = offsets
   }
 
   /// The run with the row that comes next, taken out of the queue; nothing at the end, or when

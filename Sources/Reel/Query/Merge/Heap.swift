@@ -42,16 +42,18 @@ struct Heap<Element: Prioritized> {
   }
 
   private mutating func sinkFirst() {
+    var places = elements.mutableSpan
+    let count = places.count
+    let sinking = places[0]
     var parent = 0
     while true {
-      var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2]
-      where child < elements.count && elements[child].precedes(elements[least]) {
-        least = child
-      }
-      guard least != parent else { return }
-      elements.swapAt(parent, least)
-      parent = least
+      var child = 2 &* parent &+ 1
+      guard child < count else { break }
+      if child &+ 1 < count, places[child &+ 1].precedes(places[child]) { child &+= 1 }
+      guard places[child].precedes(sinking) else { break }
+      places[parent] = places[child]
+      parent = child
     }
+    places[parent] = sinking
   }
 }

@@ -32,6 +32,8 @@ struct RowSelection {
     self.isReversed = isReversed
   }
 
+  static let none = RowSelection([], 0..<0, isReversed: false)
+
   @inline(__always)
   subscript(index: Int) -> Int32 {
     rows[isReversed ? lower &+ count &- 1 &- index : lower &+ index]
@@ -39,33 +41,58 @@ struct RowSelection {
 
   func array(_ range: Range<Int>) -> [Int32] { range.map { self[$0] } }
 
-  /// What `values` has for each of the rows in `range`.
-  func values(_ values: [UInt32], _ range: Range<Int>) -> [UInt32] {
-    var found: [UInt32] = []
-    found.reserveCapacity(range.count)
+  /// Appends what `values` has for each of the rows in `range`.
+  func append(_ values: [UInt32], _ range: Range<Int>, to found: inout [UInt32]) {
+    found.reserveCapacity(found.count + range.count)
     for index in range { found.append(values[Int(self[index])]) }
-    return found
   }
+
+  /// The array behind it, for other rows.
+  consuming func giveBack() -> [Int32] { rows }
 }
 
 /// The matching rows of one block, in the order of the answer.
+///
+/// An answer from a few rows each of many blocks would spend its time on making and freeing runs:
+/// ``QuerySources`` uses them again.
 final class MergeRun {
   /// With the columns that the filter looked at, and all of them once rows are to be given out.
-  var block: DecodedBlock
+  private(set) var kept: KeptBlock
   /// Where the block is from; nothing for one in memory.
-  let origin: BlockOrigin?
-  let rows: RowSelection
+  private(set) var origin: BlockOrigin?
+  private(set) var rows: RowSelection
   /// The next row to be taken, as an index of ``rows``.
   private(set) var index = 0
-  /// Records of the rows, once some are to be given out.
-  var page: RunPage?
+  /// Records of some of the rows, where those of the whole block are not in memory.
+  var partialPage: PartialPage?
 
-  init(block: DecodedBlock, origin: BlockOrigin?, rows: RowSelection, page: RecordPage? = nil) {
-    self.block = block
+  init(_ kept: KeptBlock, origin: BlockOrigin?, rows: RowSelection) {
+    self.kept = kept
     self.origin = origin
     self.rows = rows
-    self.page = page.map { RunPage(page: $0, firstIndex: nil) }
   }
+
+  /// Makes it the run of another block.
+  func begin(_ kept: KeptBlock, origin: BlockOrigin?, rows: RowSelection) {
+    self.kept = kept
+    self.origin = origin
+    self.rows = rows
+    index = 0
+    partialPage = nil
+  }
+
+  /// Ends the run.
+  /// - Returns: The array of its rows, for other rows.
+  func end() -> [Int32] {
+    let array = rows.giveBack()
+    rows = .none
+    return array
+  }
+
+  var block: DecodedBlock { kept.block }
+
+  /// Goes on with a block that has more columns or its records.
+  func replace(_ kept: KeptBlock) { self.kept = kept }
 
   var byteCount: Int { block.byteCount + block.rawByteCount + rows.count * 4 }
   var isAtEnd: Bool { index == rows.count }
@@ -105,14 +132,14 @@ final class MergeRun {
   var nextKey: MergeKey { key(index) }
 }
 
-/// A page with records of a run: of its whole block, or of its rows from some index on.
-struct RunPage {
+/// A page with records of a run's rows.
+struct PartialPage {
   var page: RecordPage
-  /// The index of the run's row whose record comes first; nothing for the whole block.
-  var firstIndex: Int?
+  /// The index of the run's row whose record comes first.
+  var firstIndex: Int
 
   /// Whether it has the run's row at `index`.
-  func covers(_ index: Int) -> Bool { firstIndex.map { index < $0 + page.count } ?? true }
+  func covers(_ index: Int) -> Bool { index < firstIndex + page.count }
 }
 
 /// A block that may have matches and is not decoded yet.
