@@ -118,6 +118,48 @@ import Testing
     #expect(try identifiers([all[0]]).found == [all[0]])
   }
 
+  /// Where a row is found in the encoded column and in the decoded one.
+  private func lastRows(of wanted: [UInt8], in rows: [[UInt8]?]) throws -> [Int?] {
+    var builder = IdentifierColumnBuilder()
+    for (row, id) in rows.enumerated() {
+      if let id { builder.append(id.rawSpan, row: row) }
+    }
+    var bytes: [UInt8] = []
+    let encoding = builder.encode(rowCount: rows.count, to: &bytes)
+    let column = try IdentifierColumn(bytes.rawSpan, encoding: encoding, count: rows.count)
+    let inEncoded = try IdentifierColumn.lastRow(
+      of: wanted.rawSpan, in: bytes.rawSpan, encoding: encoding, count: rows.count,
+      limits: 1...255)
+    return [inEncoded, column.lastRow(of: wanted.rawSpan)]
+  }
+
+  @Test(arguments: 0..<9)
+  func anIdentifierIsFoundInItsLastRowWhetherOrNotTheColumnIsDecoded(form: Int) throws {
+    var random = SeededRandom(UInt64(form))
+    // The last form is random bytes, of which planes hold no differences, with ends in common.
+    let make: (Int) -> [UInt8] = { [forms = Self.forms] number in
+      guard form < forms.count else {
+        var random = SeededRandom(UInt64(number))
+        return random.bytes(14) + [UInt8(number % 3), 7]
+      }
+      return Array(forms[form].make(number).utf8)
+    }
+    for count in [1, 2, 31, 33, 200] {
+      var rows: [[UInt8]?] = (0..<count).map { make($0) }
+      for _ in 0..<(count / 4) { rows[random.below(count)] = make(random.below(count)) }
+      for _ in 0..<(count / 40) { rows[random.below(count)] = nil }
+      for number in 0..<(count + 3) {
+        let wanted = make(number)
+        let expected = rows.lastIndex(of: wanted)
+        let found = try lastRows(of: wanted, in: rows)
+        #expect(found == [expected, expected], "\(number) of \(count)")
+      }
+      for wanted in [[], [0], Array("6fa459ea-ee8a-3ca4-894e-DB77E160355E".utf8)] as [[UInt8]] {
+        #expect(try lastRows(of: wanted, in: rows) == [nil, nil])
+      }
+    }
+  }
+
   @Test func functionKeysTellAbsentFromEmpty() {
     for module in [nil, "", "Desk.Request", "ü"] {
       for name in [nil, "", "handle!", "þ"] {
@@ -172,6 +214,9 @@ import Testing
     _ = try? IntegerColumn.decodePlanes(bytes.rawSpan, count: 40)
     _ = try? PresenceBitmap.decode(bytes.rawSpan, count: 40)
     _ = try? IdentifierColumn(bytes.rawSpan, encoding: encoding, count: 40)
+    let wanted: [UInt8] = [0x61, 0]
+    _ = try? IdentifierColumn.lastRow(
+      of: wanted.rawSpan, in: bytes.rawSpan, encoding: encoding, count: 40, limits: 1...255)
     _ = FunctionKey.function(bytes.rawSpan)
     if let column = try? TextColumn(bytes.rawSpan, count: 40) {
       for row in 0..<40 where column.code(row) != 0 { _ = column.text(code: column.code(row)) }

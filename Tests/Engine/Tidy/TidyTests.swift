@@ -5,12 +5,13 @@ import Testing
 
 /// The style of the code, as far as a machine can tell.
 @Suite struct TidyTests {
-  /// Swift files below the folders of `roots`, with their lines.
+  /// Swift files below the folders of `roots`, with their lines, but for generated ones.
   private static func files(_ roots: [String]) throws -> [(path: String, lines: [Substring])] {
     var found: [(String, [Substring])] = []
     for root in roots {
       let names = FileManager.default.enumerator(atPath: repositoryPath + "/" + root)
-      for case let name as String in names ?? .init() where name.hasSuffix(".swift") {
+      for case let name as String in names ?? .init()
+      where name.hasSuffix(".swift") && !name.hasSuffix(".pb.swift") {
         let path = root + "/" + name
         let text = try String(contentsOfFile: repositoryPath + "/" + path, encoding: .utf8)
         found.append((path, text.split(separator: "\n", omittingEmptySubsequences: false)))

@@ -126,23 +126,17 @@ struct EventMerge {
 
   /// Makes rows of a run that come next ready, as many as one page has of them.
   private mutating func prepare(_ run: MergeRun, _ indexes: Range<Int>) throws(ReelError) {
-    if run.kept.page == nil {
-      guard let partial = try sources.render(run, from: indexes.lowerBound, count: rest) else {
-        if run.kept.page != nil { return takeRecords(run, indexes) }
-        return reportDamages()
-      }
+    if run.kept.page == nil,
+      let partial = try sources.render(run, from: indexes.lowerBound, count: rest)
+    {
       let end = min(indexes.upperBound, partial.firstIndex + partial.page.count)
       let places = (indexes.lowerBound - partial.firstIndex)..<(end - partial.firstIndex)
       ready.append(contentsOf: partial.page.offsets[places])
       if end < indexes.upperBound { current = (run, end..<indexes.upperBound) }
       return finishReady(partial.page)
     }
-    takeRecords(run, indexes)
-  }
-
-  /// Makes rows of a run ready whose records are all in memory.
-  private mutating func takeRecords(_ run: MergeRun, _ indexes: Range<Int>) {
-    guard let page = run.kept.page else { return }
+    // Where what cannot be read was left out, there is no page either.
+    guard let page = run.kept.page else { return reportDamages() }
     run.rows.append(page.offsets, indexes, to: &ready)
     if run.isAtEnd { sources.giveBack(run) }
     finishReady(page)
