@@ -23,6 +23,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
   ],
@@ -41,10 +42,17 @@ let package = Package(
         "Reel", .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: settings),
+    // Generated code, which our settings are not for.
+    .target(
+      name: "PerfettoTrace",
+      dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      path: "tools/perfetto", exclude: ["perfetto_trace.proto"]),
     .executableTarget(
       name: "ReelTool",
       dependencies: [
-        "Reel", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Reel", "PerfettoTrace",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       path: "tools/reel",
       swiftSettings: settings),
@@ -52,7 +60,8 @@ let package = Package(
     .testTarget(
       name: "ReelTests",
       dependencies: [
-        "Reel", "ReelServiceLifecycle", "ReelTool",
+        "Reel", "ReelServiceLifecycle", "ReelTool", "PerfettoTrace",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
       ],
@@ -66,7 +75,9 @@ let package = Package(
 @MainActor func keepEngine(and program: Target) {
   package.dependencies = []
   package.products = []
-  package.targets.removeAll { ["ReelServiceLifecycle", "ReelTool", "ReelTests"].contains($0.name) }
+  package.targets.removeAll {
+    ["ReelServiceLifecycle", "PerfettoTrace", "ReelTool", "ReelTests"].contains($0.name)
+  }
   package.targets.append(program)
 }
 

@@ -1,4 +1,6 @@
 import Foundation
+import PerfettoTrace
+import SwiftProtobuf
 import Testing
 
 @testable import Reel
@@ -319,19 +321,27 @@ import Testing
         + " \(phases["f"] ?? 0) flows\n", "seed \(seed)")
   }
 
-  @Test func aPacketHasItsLengthInFourBytes() {
-    var writer = ProtobufWriter()
-    let outer = writer.begin(1)
-    writer.field(8, 300)
-    let inner = writer.begin(11)
-    writer.field(22, "hi")
-    writer.end(inner)
-    writer.fixed(47, 1)
-    writer.end(outer)
-    #expect(
-      writer.bytes == [
-        0x0A, 0x97, 0x80, 0x80, 0x00, 0x40, 0xAC, 0x02, 0x5A, 0x85, 0x80, 0x80, 0x00, 0xB2, 0x01, 2,
-        0x68, 0x69, 0xF9, 0x02, 1, 0, 0, 0, 0, 0, 0, 0,
-      ])
+  @Test func packetsOfManyBatchesAreOneTraceInTheirOrder() throws {
+    var random = SeededRandom(11)
+    let packets = (0..<3000).map { number in
+      PerfettoTracePacket.with {
+        $0.timestamp = UInt64(number)
+        // Lengths of one, two and three bytes.
+        let length = random.pick([0, 3, 100, 130, number == 77 ? 20_000 : 1])
+        $0.trackDescriptor.process.processName = String(repeating: "x", count: length)
+      }
+    }
+    let encoder = PacketEncoder()
+    defer { encoder.stop() }
+    var bytes: [UInt8] = []
+    var next = 0
+    while next < packets.count {
+      let end = min(packets.count, next + random.below(PacketEncoder.batchCount))
+      encoder.add(Array(packets[next..<end]))
+      try encoder.move(to: &bytes, waitsForAll: false)
+      next = end
+    }
+    try encoder.move(to: &bytes, waitsForAll: true)
+    #expect(try PerfettoTrace(serializedBytes: bytes).packet == packets)
   }
 }

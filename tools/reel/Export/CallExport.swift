@@ -23,8 +23,11 @@ struct CallExport {
     let attributes = try source.attributes
     switch format {
     case .perfetto:
-      let sink = PerfettoExport(title: source.path, base: start.base, attributes: attributes)
-      return try perfetto(sink, start, output)
+      let encoder = PacketEncoder()
+      defer { encoder.stop() }
+      let sink = PerfettoExport(
+        title: source.path, base: start.base, attributes: attributes, encoder: encoder)
+      return try perfetto(sink, encoder, start, output)
     case .folded: return try folded(FoldedExport(counts: counts), start, output)
     default:
       let sink = ChromeExport(title: source.path, base: start.base, attributes: attributes)
@@ -137,13 +140,22 @@ struct CallExport {
   }
 
   private mutating func perfetto(
-    _ sink: PerfettoExport, _ start: Start, _ output: consuming ExportOutput
+    _ sink: PerfettoExport, _ encoder: PacketEncoder, _ start: Start,
+    _ output: consuming ExportOutput
   ) throws -> Int {
     var sink = sink
+    var bytes: [UInt8] = []
     sink.begin()
     var trace = try trace(sink, linksMessages: true, start)
-    let total = try takeAll(&trace, &output) { $1.writeIfFull(&$0.sink.writer.bytes) }
-    output.finish(&trace.sink.writer.bytes)
+    let total = try takeAll(&trace, &output) { trace, output in
+      guard trace.sink.hasHandedOver else { return }
+      trace.sink.hasHandedOver = false
+      try encoder.move(to: &bytes, waitsForAll: false)
+      output.writeIfFull(&bytes)
+    }
+    trace.sink.finish()
+    try encoder.move(to: &bytes, waitsForAll: true)
+    output.finish(&bytes)
     if sink.shift != 0 {
       Console.note("times before 1970 do not fit this format: they count from the first event")
     }
