@@ -233,7 +233,7 @@ struct PerfettoExport: CallSink {
   private static func id(_ view: EventView) -> String {
     let text: String? = view.withIDBytes { value in
       guard let value, value.endOfPlainText(from: 0) == value.byteCount else { return nil }
-      return String(decoding: value.array(0..<value.byteCount), as: UTF8.self)
+      return value.text(0..<value.byteCount)
     }
     if let text { return text }
     return view.hasGeneratedID ? "#\(view.sequenceNumber.rawValue)" : view.id.description
@@ -262,7 +262,7 @@ struct PerfettoExport: CallSink {
   ) {
     guard let encoding = view.payloadEncoding else { return }
     view.withPayloadBytes { value in
-      func text() -> String { String(decoding: value.array(0..<value.byteCount), as: UTF8.self) }
+      func text() -> String { value.text(0..<value.byteCount) }
       switch PayloadForm(value, encoding, depth: 1, node: view.node) {
       case .json: event.add(name, .legacyJsonValue(text()))
       case .members: event.add(name, .legacyJsonValue("{\(text())}"))
