@@ -133,7 +133,7 @@ struct IdentifierColumnBuilder {
 
 /// A decoded column of identifiers: the bytes of all present rows one after the other.
 struct IdentifierColumn: Sendable {
-  let rowCount: Int
+  private let rowCount: Int
   private let bytes: [UInt8]
   /// Where each row's identifier begins; an absent row has the beginning of the next.
   ///

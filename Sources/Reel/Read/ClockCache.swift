@@ -86,6 +86,8 @@ struct ClockCache<Value: Sendable>: Sendable {
   }
 
   /// Brings near what is kept for `key`, if anything is; O(1).
+  ///
+  /// It changes nothing; mutating, it is done in place, else on a copy of the cache.
   @inline(__always)
   mutating func approach(_ key: CacheKey) {
     if let slot = slot(of: key) { notes.span[Int(table[slot])].places.prefetch() }

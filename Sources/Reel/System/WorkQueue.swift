@@ -1,11 +1,11 @@
 /// A thread that does one kind of work, one input after the other, so that whoever has it to do
 /// need not wait.
-final class WorkQueue<Input: Sendable>: Sendable {
+package final class WorkQueue<Input: Sendable>: Sendable {
   private let inputs: Inputs
   private let thread: WorkerThread
 
   /// Starts the thread, which calls `work` with each input; ``stop()`` must follow.
-  init(_ work: @escaping @Sendable (Input) -> Void) throws(ReelError) {
+  package init(_ work: @escaping @Sendable (Input) -> Void) throws(ReelError) {
     let inputs = Inputs()
     self.inputs = inputs
     thread = try WorkerThread {
@@ -14,10 +14,10 @@ final class WorkQueue<Input: Sendable>: Sendable {
   }
 
   /// Asks for work on `input`, after all before it.
-  func add(_ input: Input) { inputs.add(input) }
+  package func add(_ input: Input) { inputs.add(input) }
 
   /// Ends the thread once it has done what it is doing; further inputs are dropped.
-  func stop() {
+  package func stop() {
     inputs.stop()
     thread.join()
   }

@@ -83,13 +83,18 @@ import Testing
     #expect(column.rowCounts().reduce(0, +) == rows.filter { $0 != nil }.count)
   }
 
-  private func identifiers(_ rows: [[UInt8]?]) throws -> (found: [[UInt8]?], encoding: UInt8) {
+  private func encoded(_ rows: [[UInt8]?]) -> (bytes: [UInt8], encoding: UInt8) {
     var builder = IdentifierColumnBuilder()
     for (row, id) in rows.enumerated() {
       if let id { builder.append(id.rawSpan, row: row) }
     }
     var bytes: [UInt8] = []
     let encoding = builder.encode(rowCount: rows.count, to: &bytes)
+    return (bytes, encoding)
+  }
+
+  private func identifiers(_ rows: [[UInt8]?]) throws -> (found: [[UInt8]?], encoding: UInt8) {
+    let (bytes, encoding) = encoded(rows)
     let column = try IdentifierColumn(bytes.rawSpan, encoding: encoding, count: rows.count)
     let found = rows.indices.map { column.hasValue($0) ? column.bytes($0).copied() : nil }
     return (found, encoding)
@@ -120,12 +125,7 @@ import Testing
 
   /// Where a row is found in the encoded column and in the decoded one.
   private func lastRows(of wanted: [UInt8], in rows: [[UInt8]?]) throws -> [Int?] {
-    var builder = IdentifierColumnBuilder()
-    for (row, id) in rows.enumerated() {
-      if let id { builder.append(id.rawSpan, row: row) }
-    }
-    var bytes: [UInt8] = []
-    let encoding = builder.encode(rowCount: rows.count, to: &bytes)
+    let (bytes, encoding) = encoded(rows)
     let column = try IdentifierColumn(bytes.rawSpan, encoding: encoding, count: rows.count)
     let inEncoded = try IdentifierColumn.lastRow(
       of: wanted.rawSpan, in: bytes.rawSpan, encoding: encoding, count: rows.count,

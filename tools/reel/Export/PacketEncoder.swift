@@ -9,40 +9,37 @@ import SwiftProtobuf
 final class PacketEncoder: @unchecked Sendable {
   /// Packets in a batch.
   static let batchCount = 256
-  /// Batches that may wait.
-  private static let waitingLimit = 4
+  /// Batches that may wait or be written.
+  private static let pendingLimit = 5
 
   private let lock = Lock()
   private let changed: Condition
-  private var thread: WorkerThread?
+  private var queue: WorkQueue<[PerfettoTracePacket]>?
   // The lock guards all of these.
-  private var waiting: [[PerfettoTracePacket]] = []
-  private var isEncoding = false
-  private var isEnding = false
+  private var pendingCount = 0
   private var bytes: [UInt8] = []
   private var failure: (any Error)?
 
   /// Starts the thread; ``stop()`` must follow.
   init() {
     changed = Condition(lock)
-    thread = try? WorkerThread { self.run() }
+    queue = try? WorkQueue { self.finish(Self.encode($0)) }
   }
 
   /// Takes a batch, for which it may wait.
   func add(_ packets: [PerfettoTracePacket]) {
-    guard thread != nil else { return finish(Self.encode(packets)) }
     lock.withLock {
-      while waiting.count >= Self.waitingLimit { changed.wait() }
-      waiting.append(packets)
-      changed.wakeAll()
+      while pendingCount >= Self.pendingLimit { changed.wait() }
+      pendingCount += 1
     }
+    if let queue { queue.add(packets) } else { finish(Self.encode(packets)) }
   }
 
   /// Appends what is written of the trace so far, or once all of it is.
   /// - Throws: The first failure.
   func move(to output: inout [UInt8], waitsForAll: Bool) throws {
     let taken = try lock.withLock {
-      while waitsForAll, isEncoding || !waiting.isEmpty { changed.wait() }
+      while waitsForAll, pendingCount > 0 { changed.wait() }
       if let failure { throw failure }
       defer { bytes.removeAll(keepingCapacity: true) }
       return bytes
@@ -51,26 +48,7 @@ final class PacketEncoder: @unchecked Sendable {
   }
 
   /// Ends the thread.
-  func stop() {
-    lock.withLock {
-      isEnding = true
-      changed.wakeAll()
-    }
-    thread?.join()
-  }
-
-  private func run() {
-    while let packets = next() { finish(Self.encode(packets)) }
-  }
-
-  private func next() -> [PerfettoTracePacket]? {
-    lock.withLock {
-      while waiting.isEmpty, !isEnding { changed.wait() }
-      guard !isEnding else { return nil }
-      isEncoding = true
-      return waiting.removeFirst()
-    }
-  }
+  func stop() { queue?.stop() }
 
   /// Packets as a part of a trace.
   ///
@@ -99,7 +77,7 @@ final class PacketEncoder: @unchecked Sendable {
 
   private func finish(_ result: Result<[UInt8], any Error>) {
     lock.withLock {
-      isEncoding = false
+      pendingCount -= 1
       switch result {
       case .success(let more): bytes += more
       case .failure(let error): failure = failure ?? error

@@ -148,10 +148,9 @@ struct PerfettoExport: CallSink {
     var packet = PerfettoTracePacket()
     packet.timestamp = UInt64(bitPattern: time &- shift)
     packet.trackEvent = event
-    let flags: [PerfettoTracePacket.SequenceFlags] =
-      isCleared
-      ? [.seqIncrementalStateCleared, .seqNeedsIncrementalState] : [.seqNeedsIncrementalState]
-    packet.sequenceFlags = flags.reduce(0) { $0 | UInt32($1.rawValue) }
+    typealias Flags = PerfettoTracePacket.SequenceFlags
+    let cleared = isCleared ? Flags.seqIncrementalStateCleared.rawValue : 0
+    packet.sequenceFlags = UInt32(Flags.seqNeedsIncrementalState.rawValue | cleared)
     if isCleared || !newNames.isEmpty {
       packet.internedData = internedData()
       newNames.removeAll(keepingCapacity: true)
