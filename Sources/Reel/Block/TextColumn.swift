@@ -190,7 +190,7 @@ struct TextColumn: Sendable {
 
   /// Brings near what leads to the rows and texts.
   @inline(__always)
-  func prefetch() { Address(of: region).prefetch() }
+  func prefetch() { region.prefetch(at: 0, byteCount: 64) }
 
   /// The bytes it takes in memory beyond a small constant.
   var byteCount: Int { region.byteCount }

@@ -50,7 +50,6 @@ final class RecordPage: Sendable {
   @inline(__always)
   func prefetch() {
     offsets.prefetch(at: 0)
-    Address(of: region).prefetch()
   }
 
   /// Brings the first of the records to be looked at near.

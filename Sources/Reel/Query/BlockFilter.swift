@@ -59,6 +59,8 @@ final class BlockFilter: Sendable {
   let isImpossible: Bool
   /// Whether not every event matches, but for its time.
   let hasConditions: Bool
+  /// The one condition beside time, where it is for one key.
+  let soleCondition: TextCondition?
   /// The columns that ``select(_:of:range:removals:firstSequence:)`` looks at.
   let columns: ColumnSet
   /// The column of texts that it looks at first.
@@ -82,6 +84,8 @@ final class BlockFilter: Sendable {
     }
     self.attributes = attributes
     self.isImpossible = isImpossible
+    let isSole = texts.count == 1 && texts[0].keys.count == 1
+    soleCondition = isSole && function == nil && attributes.isEmpty && id == nil ? texts[0] : nil
     hasConditions = !texts.isEmpty || function != nil || !attributes.isEmpty || id != nil
     var columns = ColumnSet([.recordType, .timestamp])
     if !hasConditions { columns.insert(.eventOrder) }

@@ -222,8 +222,6 @@ struct Counting {
 }
 
 extension MergeRun {
-  var count: Int { rows.count }
-
   func forEachRow(_ body: (Int) -> Void) {
     for index in 0..<rows.count { body(Int(rows[index])) }
   }

@@ -8,7 +8,7 @@ final class QuerySources {
   private let cache: ReadCache
   let isDescending: Bool
   /// What the query goes on after.
-  private let after: MergeKey?
+  let after: MergeKey?
   /// The time range, narrowed by that; nothing when no event can match.
   let range: ClosedRange<Int64>?
   private(set) var cost = QueryCost()
@@ -146,6 +146,35 @@ final class QuerySources {
     for block in snapshot.buffered where block.header.overlaps(range) {
       try body(.memory(block), block.header.stretch.key(isDescending: isDescending))
     }
+  }
+
+  /// Where the rows of each key of a column of a segment are, if that is indexed and nothing of its
+  /// blocks has to be told.
+  func rowIndex(_ column: ColumnID, _ segment: ReadableSegment) throws(ReelError) -> RowIndex? {
+    do {
+      guard let index = try cache.rows(column, of: segment, cost: &cost),
+        index.attributeCount <= declarationCount
+      else { return nil }
+      return index
+    } catch {
+      return nil  // whoever opens the segment meets the error too, and says so
+    }
+  }
+
+  /// The records of rows that an index found, if their block's are in memory.
+  func page(_ group: IndexedRun.Group, of run: IndexedRun) -> RecordPage? {
+    cost.rowsExamined += group.range.count
+    return run.page(group, in: cache)
+  }
+
+  /// The rows that an index found in a block of which not all records are in memory; nothing when
+  /// it is damaged or gone.
+  func run(_ group: IndexedRun.Group, of run: IndexedRun) throws(ReelError) -> MergeRun? {
+    let origin = run.origin(group)
+    guard let kept = try find(origin, columns) else { return nil }
+    let rows = run.blockRows(group)
+    return self.run(
+      kept, origin: origin, RowSelection(rows, 0..<rows.count, isReversed: false))
   }
 
   /// The blocks of a segment that may have matches.

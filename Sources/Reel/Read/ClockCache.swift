@@ -6,7 +6,7 @@ struct CacheKey: Hashable, Sendable {
   private let place: UInt64
 
   enum Kind: UInt64 {
-    case block, directory, index, keys, group, file
+    case block, directory, index, keys, group, rows, file
   }
 
   init(_ kind: Kind, segment: UInt64, offset: Int = 0) {
@@ -33,17 +33,14 @@ struct ClockCache<Value: Sendable>: Sendable {
   /// What to bring near as soon as a value is found: who goes from one to the next waits for the
   /// memory of each, who asks for all at once waits about as long as for one.
   struct Places: Sendable {
-    /// The first of them, and how much of it.
-    var first = Address.none
-    var firstByteCount = 64
-    var second = Address.none
-    var third = Address.none
+    var block = Address.none
+    var blockByteCount = 64
+    var page = Address.none
 
     @inline(__always)
     func prefetch() {
-      first.prefetch(byteCount: firstByteCount)
-      second.prefetch()
-      third.prefetch()
+      block.prefetch(byteCount: blockByteCount)
+      page.prefetch()
     }
   }
 
@@ -85,12 +82,27 @@ struct ClockCache<Value: Sendable>: Sendable {
     return values[place]
   }
 
+  /// What `body` makes of what is kept for `key`, which is lent to it and not brought near; O(1).
+  @inline(__always)
+  mutating func withValue<R>(for key: CacheKey, _ body: (borrowing Value?) -> R?) -> R? {
+    guard let slot = slot(of: key) else { return nil }
+    let place = Int(table[slot])
+    notes[place].isMarked = true
+    return body(values.span[place])
+  }
+
   /// Brings near what is kept for `key`, if anything is; O(1).
   ///
   /// It changes nothing; mutating, it is done in place, else on a copy of the cache.
   @inline(__always)
   mutating func approach(_ key: CacheKey) {
     if let slot = slot(of: key) { notes.span[Int(table[slot])].places.prefetch() }
+  }
+
+  /// As ``approach(_:)``, but of a block its page alone.
+  @inline(__always)
+  mutating func approachPage(_ key: CacheKey) {
+    if let slot = slot(of: key) { notes.span[Int(table[slot])].places.page.prefetch() }
   }
 
   /// Keeps `value`, with which goes what lies at `places`, unless it alone exceeds the capacity;

@@ -12,6 +12,9 @@ final class ReadCache: Sendable {
     case fingerprints(FingerprintIndex)
     case keys(Shared<SegmentKeys>)
     case ids(IDIndexes)
+    case rows(RowIndex)
+    /// How often rows were asked for that nobody has indexed.
+    case questions(Int)
   }
 
   private let folder: any Folder
@@ -51,9 +54,8 @@ final class ReadCache: Sendable {
       unsafe contents.insert(
         .block(kept), for: key, byteCount: kept.byteCount,
         places: ClockCache.Places(
-          first: Address(of: kept.block), firstByteCount: DecodedBlock.instanceByteCount,
-          second: kept.page.map { Address(of: $0) } ?? .none,
-          third: kept.page.map { Address(of: $0.region) } ?? .none))
+          block: Address(of: kept.block), blockByteCount: DecodedBlock.instanceByteCount,
+          page: kept.page.map { Address(of: $0) } ?? .none))
     }
   }
 
@@ -183,7 +185,66 @@ final class ReadCache: Sendable {
     return page
   }
 
+  /// The blocks of a segment with the records of each and at least a column, if all of them are in
+  /// memory and none is damaged.
+  func wholeBlocks(
+    _ directory: ReadableDirectory, of segment: ReadableSegment, with column: ColumnID
+  ) -> [(block: DecodedBlock, page: RecordPage)]? {
+    let wanted = ColumnSet([.recordType, .timestamp, column])
+    var blocks: [(block: DecodedBlock, page: RecordPage)] = []
+    for entry in directory.blocks {
+      let key = CacheKey(.block, segment: segment.firstSequence, offset: entry.offset)
+      guard case .block(let kept)? = find(key), let page = kept.page, page.damage == nil,
+        kept.block.decoded.isSuperset(of: wanted)
+      else { return nil }
+      blocks.append((kept.block, page))
+    }
+    return blocks
+  }
+
+  /// The records of a block, if they are in memory; what leads to those of the block that an answer
+  /// comes to next is brought near.
+  func page(_ key: CacheKey, next: CacheKey?) -> RecordPage? {
+    lock.withLock {
+      if let next { unsafe contents.approachPage(next) }
+      // The block itself stays untouched: it is one more place of memory.
+      return unsafe contents.withValue(for: key) { value in
+        switch value {
+        case .block(let kept)?: kept.page
+        default: nil
+        }
+      }
+    }
+  }
+
   // MARK: Directories and indexes
+
+  /// Where the rows of each key of a column are; nothing unless that was asked often of a segment
+  /// of which all records are in memory.
+  func rows(
+    _ column: ColumnID, of segment: ReadableSegment, cost: inout QueryCost
+  ) throws(ReelError) -> RowIndex? {
+    guard case .complete(let trailer) = segment.form else { return nil }
+    let key = CacheKey(
+      .rows, segment: segment.firstSequence,
+      offset: trailer.directoryOffset << 8 | Int(column.rawValue))
+    var questions = 1
+    switch find(key) {
+    case .rows(let index)?: return index
+    case .questions(let count)?: questions += count
+    default: break
+    }
+    if questions >= RowIndex.questionCount {
+      let directory = try directory(trailer, of: segment, cost: &cost)
+      if let index = RowIndex(column, of: segment, directory, cache: self) {
+        keep(.rows(index), key, byteCount: index.byteCount)
+        return index
+      }
+      questions = 0
+    }
+    keep(.questions(questions), key, byteCount: 64)
+    return nil
+  }
 
   func directory(
     _ trailer: Trailer, of segment: ReadableSegment, cost: inout QueryCost

@@ -3,19 +3,37 @@ internal import CPrefetch
 // Unaligned loads, stores, copies and searches, and the one owner of raw memory. Other files use
 // these operations and stay free of pointers; each line here says why it is safe.
 
-/// A fixed stretch of zeroed memory with one address for its whole life: the heap's, or a
-/// mapping's.
+/// A fixed stretch of memory with one address for its whole life: the heap's, or a mapping's.
 ///
-/// The write-ahead buffer lives in one. Several threads may touch it; whoever writes a byte range
-/// holds the lock that the owner of the region names.
+/// A value of one reference, with the address beside it: whoever has a region at hand waits for no
+/// object to tell where its bytes are. The write-ahead buffer lives in one. Several threads may
+/// touch it; whoever writes a byte range holds the lock that the owner of the region names.
 @safe
 @usableFromInline
-final class Region: @unchecked Sendable {
+struct Region: @unchecked Sendable {
   @usableFromInline
   let byteCount: Int
   @usableFromInline
   let base: UnsafeMutableRawPointer
-  private let release: @Sendable (UnsafeMutableRawPointer, Int) -> Void
+  private let owner: Owner
+
+  /// Gives the memory back when nobody has the region any more.
+  @safe private final class Owner: @unchecked Sendable {
+    private let base: UnsafeMutableRawPointer
+    private let byteCount: Int
+    private let release: @Sendable (UnsafeMutableRawPointer, Int) -> Void
+
+    init(
+      _ base: UnsafeMutableRawPointer, _ byteCount: Int,
+      _ release: @escaping @Sendable (UnsafeMutableRawPointer, Int) -> Void
+    ) {
+      unsafe self.base = base
+      self.byteCount = byteCount
+      unsafe self.release = release
+    }
+
+    deinit { unsafe release(base, byteCount) }
+  }
 
   /// Takes over `byteCount` bytes at `base`; `release` gives them back when the region dies.
   init(
@@ -24,11 +42,11 @@ final class Region: @unchecked Sendable {
   ) {
     unsafe self.base = base
     self.byteCount = byteCount
-    unsafe self.release = release
+    owner = unsafe Owner(base, byteCount, release)
   }
 
   /// Allocates zeroed heap memory, 64-byte aligned.
-  convenience init(byteCount: Int) {
+  init(byteCount: Int) {
     let base = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
     unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
     unsafe self.init(adopting: base, byteCount: byteCount) { pointer, _ in
@@ -38,7 +56,7 @@ final class Region: @unchecked Sendable {
 
   /// Allocates memory that the caller fills before anybody reads it, 64-byte aligned: of the heap,
   /// or of the ``PageArena`` where that gives so much.
-  convenience init(uninitializedByteCount byteCount: Int) {
+  init(uninitializedByteCount byteCount: Int) {
     let arena = PageArena.shared
     if PageArena.byteCounts.contains(byteCount), let base = unsafe arena.allocate(byteCount) {
       unsafe self.init(adopting: base, byteCount: byteCount, of: arena)
@@ -51,20 +69,16 @@ final class Region: @unchecked Sendable {
   }
 
   /// As ``init(uninitializedByteCount:)`` with memory of `arena`, or nothing when it has none.
-  convenience init?(byteCount: Int, from arena: PageArena) {
+  init?(byteCount: Int, from arena: PageArena) {
     guard let base = unsafe arena.allocate(byteCount) else { return nil }
     unsafe self.init(adopting: base, byteCount: byteCount, of: arena)
   }
 
-  private convenience init(
-    adopting base: UnsafeMutableRawPointer, byteCount: Int, of arena: PageArena
-  ) {
+  private init(adopting base: UnsafeMutableRawPointer, byteCount: Int, of arena: PageArena) {
     unsafe self.init(adopting: base, byteCount: byteCount) { pointer, byteCount in
       unsafe arena.release(pointer, byteCount)
     }
   }
-
-  deinit { unsafe release(base, byteCount) }
 
   /// The bytes of `range`, valid while the region lives.
   @_lifetime(borrow self)

@@ -15,8 +15,8 @@ struct EventMerge {
   private var taken = 0
   /// The last event given before all of them.
   private var keyBeforeReady: MergeKey?
-  /// The run that they are from, and its rows that come right after them.
-  private var current: (run: MergeRun, indexes: Range<Int>)?
+  /// The runs that have rows which come right after them, the next one last.
+  private var pending: [(run: OpenRun, indexes: Range<Int>)] = []
   private var rest: Int
 
   /// What the answer lacks, as far as it has been given.
@@ -80,7 +80,7 @@ struct EventMerge {
   }
 
   private mutating func hasMore() throws(ReelError) -> Bool {
-    if taken < ready.count || current != nil { return true }
+    if taken < ready.count || !pending.isEmpty { return true }
     if passes == nil, try nextRun() != nil { return true }
     return try passes?.next() != nil
   }
@@ -94,7 +94,7 @@ struct EventMerge {
 
   /// The timestamp of the first event, for which nothing is rendered.
   mutating func firstTimestamp() throws(ReelError) -> Timestamp? {
-    if let run = try nextRun() { return Timestamp(nanoseconds: run.key(run.index).timestamp) }
+    if let run = try nextRun() { return Timestamp(nanoseconds: run.rows.nextKey.timestamp) }
     return try passes?.next()?.view(0)?.timestamp
   }
 
@@ -104,15 +104,18 @@ struct EventMerge {
     keyBeforeReady = lastKey
     ready.removeAll(keepingCapacity: true)
     taken = 0
-    if let (run, indexes) = current {
-      current = nil
+    if let (run, indexes) = pending.popLast() {
       try prepare(run, indexes)
       return true
     }
     if passes == nil, let run = try nextRun() {
       // Blocks rarely overlap: most often these are all rows of the run.
-      let indexes = run.take(through: queue.firstKey, isDescending: isDescending)
-      if run.isAtEnd { openByteCount -= run.byteCount } else { queue.push(.run(run), run.nextKey) }
+      let indexes = run.rows.take(through: queue.firstKey, isDescending: isDescending)
+      if !run.rows.isAtEnd {
+        queue.push(.run(run), run.rows.nextKey)
+      } else if case .block(let run) = run {
+        openByteCount -= run.byteCount
+      }
       try prepare(run, indexes)
       return true
     }
@@ -125,6 +128,28 @@ struct EventMerge {
   }
 
   /// Makes rows of a run that come next ready, as many as one page has of them.
+  private mutating func prepare(_ run: OpenRun, _ indexes: Range<Int>) throws(ReelError) {
+    switch run {
+    case .block(let run): try prepare(run, indexes)
+    case .segment(let run): try prepare(run, indexes)
+    }
+  }
+
+  private mutating func prepare(_ run: IndexedRun, _ indexes: Range<Int>) throws(ReelError) {
+    let group = run.group(from: indexes.lowerBound, to: indexes.upperBound)
+    if group.range.upperBound < indexes.upperBound {
+      pending.append((.segment(run), group.range.upperBound..<indexes.upperBound))
+    }
+    if let page = sources.page(group, of: run) {
+      run.appendOffsets(group, to: &ready)
+      finishReady(page)
+    } else if let run = try sources.run(group, of: run) {
+      try prepare(run, 0..<run.count)
+    } else {
+      reportDamages()
+    }
+  }
+
   private mutating func prepare(_ run: MergeRun, _ indexes: Range<Int>) throws(ReelError) {
     if run.kept.page == nil,
       let partial = try sources.render(run, from: indexes.lowerBound, count: rest)
@@ -132,7 +157,7 @@ struct EventMerge {
       let end = min(indexes.upperBound, partial.firstIndex + partial.page.count)
       let places = (indexes.lowerBound - partial.firstIndex)..<(end - partial.firstIndex)
       ready.append(contentsOf: partial.page.offsets[places])
-      if end < indexes.upperBound { current = (run, end..<indexes.upperBound) }
+      if end < indexes.upperBound { pending.append((.block(run), end..<indexes.upperBound)) }
       return finishReady(partial.page)
     }
     // Where what cannot be read was left out, there is no page either.
@@ -158,7 +183,7 @@ struct EventMerge {
 
   /// The run with the row that comes next, taken out of the queue; nothing at the end, or when
   /// passes have begun.
-  private mutating func nextRun() throws(ReelError) -> MergeRun? {
+  private mutating func nextRun() throws(ReelError) -> OpenRun? {
     while let first = queue.first {
       switch first {
       case .segment(let segment):
@@ -174,11 +199,11 @@ struct EventMerge {
         if let origin {
           sources.readAhead(origin, walk, count: rest)
           sources.approach(walk)
-          if let run = try sources.run(origin), isFirst(run) { return run }
+          if let run = try sources.run(origin), isFirst(run) { return .block(run) }
         }
       case .memory(let block):
         queue.removeFirst()
-        if let run = sources.run(block), isFirst(run) { return run }
+        if let run = sources.run(block), isFirst(run) { return .block(run) }
       case .run(let run):
         queue.removeFirst()
         return run
@@ -189,8 +214,12 @@ struct EventMerge {
     return nil
   }
 
-  /// Adds the blocks of a segment.
+  /// Adds the rows of a segment where they are indexed, else its blocks.
   private mutating func push(_ segment: ReadableSegment) throws(ReelError) {
+    if let run = try sources.indexedRun(segment) {
+      if !run.isAtEnd { queue.push(.run(.segment(run)), run.nextKey) }
+      return
+    }
     guard let walk = try sources.expand(segment) else { return }
     queue.push(.blocks(walk), walk.key(isDescending: isDescending))
   }
@@ -210,7 +239,7 @@ struct EventMerge {
     guard let first = queue.firstKey, isDescending ? !(first < key) : !(key < first) else {
       return true
     }
-    queue.push(.run(run), run.nextKey)
+    queue.push(.run(.block(run)), run.nextKey)
     return false
   }
 

@@ -8,7 +8,7 @@ struct MergeQueue {
     case segments(SettledWalk)
     case blocks(BlockWalk)
     case memory(DecodedBlock)
-    case run(MergeRun)
+    case run(OpenRun)
 
     /// What is not opened goes first among equals: a row with the same key may be in it.
     fileprivate var rank: UInt8 {

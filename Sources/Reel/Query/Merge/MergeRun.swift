@@ -51,18 +51,52 @@ struct RowSelection {
   consuming func giveBack() -> [Int32] { rows }
 }
 
+/// Rows in the order of an answer, of which it has taken some.
+protocol OrderedRows: AnyObject {
+  var count: Int { get }
+  /// The next row to be taken.
+  var index: Int { get set }
+  func key(_ index: Int) -> MergeKey
+}
+
+extension OrderedRows {
+  var isAtEnd: Bool { index == count }
+  /// The key of the next row.
+  var nextKey: MergeKey { key(index) }
+
+  /// Takes the rows up to `bound`, all of them when there is none.
+  func take(through bound: MergeKey?, isDescending: Bool) -> Range<Int> {
+    let start = index
+    guard let bound else {
+      index = count
+      return start..<index
+    }
+    func isWithin(_ index: Int) -> Bool {
+      let key = key(index)
+      return isDescending ? !(key < bound) : !(bound < key)
+    }
+    // Most often all of them, else most often few.
+    if isWithin(count - 1) {
+      index = count
+    } else {
+      index = start + firstIndex(count - start) { !isWithin(start + $0) }
+    }
+    return start..<index
+  }
+}
+
 /// The matching rows of one block, in the order of the answer.
 ///
 /// An answer from a few rows each of many blocks would spend its time on making and freeing runs:
 /// ``QuerySources`` uses them again.
-final class MergeRun {
+final class MergeRun: OrderedRows {
   /// With the columns that the filter looked at, and all of them once rows are to be given out.
   private(set) var kept: KeptBlock
   /// Where the block is from; nothing for one in memory.
   private(set) var origin: BlockOrigin?
   private(set) var rows: RowSelection
   /// The next row to be taken, as an index of ``rows``.
-  private(set) var index = 0
+  var index = 0
   /// Records of some of the rows, where those of the whole block are not in memory.
   var partialPage: PartialPage?
 
@@ -95,41 +129,12 @@ final class MergeRun {
   func replace(_ kept: KeptBlock) { self.kept = kept }
 
   var byteCount: Int { block.byteCount + block.rawByteCount + rows.count * 4 }
-  var isAtEnd: Bool { index == rows.count }
+  var count: Int { rows.count }
 
   func key(_ index: Int) -> MergeKey {
     let row = Int(rows[index])
     return MergeKey(timestamp: block.timestamps[row], sequence: block.sequence(row))
   }
-
-  /// Takes the rows up to `bound`, all of them when there is none, as indexes of ``rows``.
-  func take(through bound: MergeKey?, isDescending: Bool) -> Range<Int> {
-    let start = index
-    guard let bound else {
-      index = rows.count
-      return start..<index
-    }
-    func isWithin(_ index: Int) -> Bool {
-      let key = key(index)
-      return isDescending ? !(key < bound) : !(bound < key)
-    }
-    // Most often all of them, else most often few.
-    if isWithin(rows.count - 1) {
-      index = rows.count
-      return start..<index
-    }
-    var low = start
-    var high = rows.count - 1
-    while low < high {
-      let middle = (low + high) / 2
-      if isWithin(middle) { low = middle + 1 } else { high = middle }
-    }
-    index = low
-    return start..<low
-  }
-
-  /// The key of the next row.
-  var nextKey: MergeKey { key(index) }
 }
 
 /// A page with records of a run's rows.
