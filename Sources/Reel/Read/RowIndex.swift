@@ -81,7 +81,8 @@ final class RowIndex: Sendable {
 
   /// The ordinal of the block that has a row, most often that of `guess` or of the next block.
   func ordinal(of row: Row, near guess: Int) -> Int {
-    for ordinal in guess..<min(guess + 2, firstRanks.count) where ranks(ordinal).contains(row.rank) {
+    for ordinal in guess..<min(guess + 2, firstRanks.count) where ranks(ordinal).contains(row.rank)
+    {
       return ordinal
     }
     return firstIndex(firstRanks.count) { firstRanks[$0] > row.rank } - 1
