@@ -13,9 +13,12 @@ struct IDLookup {
     if let view = try inBuffer(id) { return view }
     let hash = keyHash(id.bytes.rawSpan)
     var damage: Corruption?
-    if let last = snapshot.segments.last,
+    if let last = snapshot.segments.last, snapshot.lastGroup == nil,
       let view = try inSegment(id, hash, last, nil, &damage)
     {
+      return view
+    }
+    if let group = snapshot.lastGroup, let view = try inGroup(id, hash, group, &damage) {
       return view
     }
     for group in snapshot.groups.reversed() {
@@ -92,8 +95,14 @@ struct IDLookup {
     var cost = QueryCost()
     var found: EventView?
     let indexes = cache.ids(group, eventCount: snapshot.settledEventCount, cost: &cost)
-    try indexes.search(hash, cache: cache) { number, ordinals throws(ReelError) in
-      found = try inSegment(id, hash, group.segments[number], ordinals, &damage)
+    let bytes = id.bytes
+    try indexes.search(bytes.rawSpan, hash, removals: snapshot.removals, cache: cache) {
+      segment, place throws(ReelError) in
+      switch place {
+      case .event(let view): found = view
+      case .blocks(let ordinals): found = try inSegment(id, hash, segment, ordinals, &damage)
+      case .unknown: found = try inSegment(id, hash, segment, nil, &damage)
+      }
       return found != nil
     }
     return found

@@ -6,9 +6,23 @@ final class SegmentGroup: Sendable {
   /// 4 MB, which a small cache has room for.
   private static let segmentCount = 8
 
-  private init(_ segments: [ReadableSegment]) {
+  /// What the cache has their indexes under: where the last of them ends tells them from those that
+  /// were there before it grew.
+  let key: CacheKey
+  /// Whether the segments may grow, and each index part is kept for itself: then only new ones are
+  /// read.
+  let mayGrow: Bool
+
+  private init(_ segments: [ReadableSegment], mayGrow: Bool = false) {
     self.segments = segments
+    self.mayGrow = mayGrow
+    key = CacheKey(
+      .group, segment: segments.first?.firstSequence ?? 0,
+      offset: (segments.last?.byteCount ?? 0) << 4 | segments.count)
   }
+
+  /// The last segment by itself.
+  convenience init(_ last: ReadableSegment) { self.init([last], mayGrow: !last.isSealed) }
 
   /// The groups of `segments`, in order.
   static func groups(of segments: ArraySlice<ReadableSegment>) -> [SegmentGroup] {
@@ -35,6 +49,13 @@ final class IDIndexes: Sendable {
   private let isCovered: [Bool]
 
   private let group: SegmentGroup
+  private let isFront: Bool
+  /// For each segment the places of its records, once it was asked often.
+  private let rows: [IDRows?]
+
+  /// How many look-ups it takes for the ids of another segment to be taken in, if its records are
+  /// in memory: that takes as long as about a thousand of them.
+  static let lookUpCount = 1024
 
   /// Reads the indexes through `cache`, which keeps none of them by itself; if `isFront`, they are
   /// checked, and all but their fronts is left in the files.
@@ -42,7 +63,8 @@ final class IDIndexes: Sendable {
     var parts: [Part] = []
     var isCovered: [Bool] = []
     for (number, segment) in group.segments.enumerated() {
-      let found = try? Self.parts(of: segment, cache: cache, cost: &cost)
+      let found = try? Self.parts(
+        of: segment, isKept: group.mayGrow, cache: cache, cost: &cost)
       isCovered.append(found != nil)
       for (firstBlock, index) in found ?? [] {
         let index = isFront ? index.front : index
@@ -50,20 +72,46 @@ final class IDIndexes: Sendable {
       }
     }
     self.group = group
+    self.isFront = isFront
     self.parts = parts
     self.isCovered = isCovered
+    rows = group.segments.map { _ in nil }
+  }
+
+  private init(_ known: IDIndexes, rows: [IDRows?]) {
+    group = known.group
+    isFront = known.isFront
+    parts = known.parts
+    isCovered = known.isCovered
+    self.rows = rows
+  }
+
+  /// The same with the ids of one more segment by their records; nothing when there is none of
+  /// which those are in memory.
+  func takingIn(_ cache: ReadCache, cost: inout QueryCost) -> IDIndexes? {
+    guard !isFront else { return nil }
+    for number in rows.indices.reversed() where rows[number] == nil {
+      let segment = group.segments[number]
+      guard let directory = try? segment.directory(cache, cost: &cost),
+        let found = IDRows(segment, directory, cache: cache)
+      else { continue }
+      var rows = rows
+      rows[number] = found
+      return IDIndexes(self, rows: rows)
+    }
+    return nil
   }
 
   /// The indexes over all blocks of a segment, or nothing when some blocks have none.
   private static func parts(
-    of segment: ReadableSegment, cache: ReadCache, cost: inout QueryCost
+    of segment: ReadableSegment, isKept: Bool, cache: ReadCache, cost: inout QueryCost
   ) throws(ReelError) -> [(firstBlock: Int, index: FingerprintIndex)]? {
     let directory = try segment.directory(cache, cost: &cost)
     guard directory.unindexed.isEmpty else { return nil }
     var parts: [(firstBlock: Int, index: FingerprintIndex)] = []
     for part in directory.indexes where part.column == .id {
       guard part.byteCount > 0 else { return nil }
-      let index = try cache.fingerprints(part, of: segment, isKept: false, cost: &cost)
+      let index = try cache.fingerprints(part, of: segment, isKept: isKept, cost: &cost)
       parts.append((part.blocks.lowerBound, index))
     }
     return parts
@@ -80,35 +128,60 @@ final class IDIndexes: Sendable {
     }
   }
 
-  var byteCount: Int { parts.reduce(64) { $0 + $1.index.byteCount + 32 } }
+  /// The segments of which ids are found by their records.
+  var segmentsByRecords: Int { rows.count { $0 != nil } }
 
-  /// Calls `body` with what each segment may have, the last first, until it returns true: the
-  /// ordinals of blocks, ascending, or nothing when all of its blocks must be asked.
+  var byteCount: Int {
+    rows.reduce(parts.reduce(64) { $0 + $1.index.byteCount + 32 }) { $0 + ($1?.byteCount ?? 8) }
+  }
+
+  /// What a segment has of an id that is looked for.
+  enum Found {
+    case event(EventView)
+    /// It may be in these blocks, ascending.
+    case blocks([Int])
+    /// It may be in any block.
+    case unknown
+  }
+
+  /// Calls `body` with what each segment may have of `id`, the last first, until it returns true.
   ///
-  /// Segments that cannot have the id are passed over.
+  /// Segments that cannot have the id are passed over. Of one from which something may have been
+  /// removed, no event is given by its place alone.
   func search(
-    _ hash: UInt64, cache: ReadCache,
-    _ body: (_ segment: Int, _ ordinals: [Int]?) throws(ReelError) -> Bool
+    _ id: RawSpan, _ hash: UInt64, removals: Removals, cache: ReadCache,
+    _ body: (_ segment: ReadableSegment, _ found: Found) throws(ReelError) -> Bool
   ) throws(ReelError) {
-    var part = parts.count - 1
-    for segment in isCovered.indices.reversed() {
-      var ordinals: [Int] = []
-      var isCovered = isCovered[segment]
-      while part >= 0, parts[part].segment == segment {
-        let firstBlock = parts[part].firstBlock
-        do throws(ReelError) {
-          for block in try blocks(hash, parts[part], cache) { ordinals.append(firstBlock + block) }
-        } catch .corrupted {
-          isCovered = false
+    // Each is one place of memory: they come near at the same time.
+    for rows in rows { rows?.prefetch(hash) }
+    for number in isCovered.indices.reversed() {
+      let segment = group.segments[number]
+      if let rows = rows[number], !removals.mayRemove(from: segment.summary.stretch) {
+        switch rows.find(id, hash, in: cache) {
+        case .absent: continue
+        case .found(let view):
+          if try body(segment, .event(view)) { return }
+          continue
+        case .unknown: break
         }
-        part -= 1
       }
-      if !isCovered {
-        if try body(segment, nil) { return }
-      } else if !ordinals.isEmpty {
-        ordinals.sort()
-        if try body(segment, ordinals) { return }
+      if let found = try blocks(hash, number, cache), try body(segment, found) { return }
+    }
+  }
+
+  /// The blocks of a segment that may have the id with `hash`; nothing when none can.
+  private func blocks(
+    _ hash: UInt64, _ segment: Int, _ cache: ReadCache
+  ) throws(ReelError) -> Found? {
+    guard isCovered[segment] else { return .unknown }
+    var ordinals: [Int] = []
+    for part in parts where part.segment == segment {
+      do throws(ReelError) {
+        for block in try blocks(hash, part, cache) { ordinals.append(part.firstBlock + block) }
+      } catch .corrupted {
+        return .unknown
       }
     }
+    return ordinals.isEmpty ? nil : .blocks(ordinals.sorted())
   }
 }

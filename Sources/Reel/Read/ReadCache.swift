@@ -21,9 +21,11 @@ final class ReadCache: Sendable {
   private let temporaryPath: String?
   private let capacity: Int
   private let lock = Lock()
-  // Both are guarded by the lock alone: the runtime need not watch over them as well.
+  // They are guarded by the lock alone: the runtime need not watch over them as well.
   @exclusivity(unchecked) private nonisolated(unsafe) var contents: ClockCache<Value>
   @exclusivity(unchecked) private nonisolated(unsafe) var files: ClockCache<SegmentFile>
+  /// Groups asked for ids.
+  @exclusivity(unchecked) private nonisolated(unsafe) var lookUpCount = 0
 
   init(folder: any Folder, configuration: RecordingConfiguration) {
     self.folder = folder
@@ -185,19 +187,19 @@ final class ReadCache: Sendable {
     return page
   }
 
-  /// The blocks of a segment with the records of each and at least a column, if all of them are in
-  /// memory and none is damaged.
+  /// The blocks of a segment that have events, with the records of each and at least a column, if
+  /// all of them are in memory and none is damaged.
   func wholeBlocks(
     _ directory: ReadableDirectory, of segment: ReadableSegment, with column: ColumnID
-  ) -> [(block: DecodedBlock, page: RecordPage)]? {
+  ) -> [WholeBlock]? {
     let wanted = ColumnSet([.recordType, .timestamp, column])
-    var blocks: [(block: DecodedBlock, page: RecordPage)] = []
-    for entry in directory.blocks {
+    var blocks: [WholeBlock] = []
+    for (ordinal, entry) in directory.blocks.enumerated() where entry.eventCount > 0 {
       let key = CacheKey(.block, segment: segment.firstSequence, offset: entry.offset)
       guard case .block(let kept)? = find(key), let page = kept.page, page.damage == nil,
         kept.block.decoded.isSuperset(of: wanted)
       else { return nil }
-      blocks.append((kept.block, page))
+      blocks.append(WholeBlock(ordinal: ordinal, block: kept.block, page: page))
     }
     return blocks
   }
@@ -225,9 +227,7 @@ final class ReadCache: Sendable {
     _ column: ColumnID, of segment: ReadableSegment, cost: inout QueryCost
   ) throws(ReelError) -> RowIndex? {
     guard case .complete(let trailer) = segment.form else { return nil }
-    let key = CacheKey(
-      .rows, segment: segment.firstSequence,
-      offset: trailer.directoryOffset << 8 | Int(column.rawValue))
+    let key = Self.rowsKey(column, of: segment, trailer)
     var questions = 1
     switch find(key) {
     case .rows(let index)?: return index
@@ -237,13 +237,27 @@ final class ReadCache: Sendable {
     if questions >= RowIndex.questionCount {
       let directory = try directory(trailer, of: segment, cost: &cost)
       if let index = RowIndex(column, of: segment, directory, cache: self) {
-        keep(.rows(index), key, byteCount: index.byteCount)
+        keep(index, column, of: segment)
         return index
       }
       questions = 0
     }
     keep(.questions(questions), key, byteCount: 64)
     return nil
+  }
+
+  func keep(_ index: RowIndex, _ column: ColumnID, of segment: ReadableSegment) {
+    guard case .complete(let trailer) = segment.form else { return }
+    let key = Self.rowsKey(column, of: segment, trailer)
+    keep(.rows(index), key, byteCount: index.byteCount)
+  }
+
+  private static func rowsKey(
+    _ column: ColumnID, of segment: ReadableSegment, _ trailer: Trailer
+  ) -> CacheKey {
+    CacheKey(
+      .rows, segment: segment.firstSequence,
+      offset: trailer.directoryOffset << 8 | Int(column.rawValue))
   }
 
   func directory(
@@ -266,15 +280,18 @@ final class ReadCache: Sendable {
   /// When those of all groups would take more than half of the cache, only their fronts are kept.
   func ids(_ group: SegmentGroup, eventCount: Int, cost: inout QueryCost) -> IDIndexes {
     let isFront = eventCount > capacity / 2 / FingerprintIndex.usualByteCount
-    guard let first = group.segments.first else {
-      return IDIndexes(group, isFront: isFront, cache: self, cost: &cost)
+    let (known, isDue) = lock.withLock {
+      unsafe lookUpCount &+= 1
+      return unsafe (contents.value(for: group.key), lookUpCount % IDIndexes.lookUpCount == 0)
     }
-    let key = CacheKey(
-      .group, segment: first.firstSequence, offset: group.segments.count)
-    if case .ids(let indexes)? = find(key) { return indexes }
-    let indexes = IDIndexes(group, isFront: isFront, cache: self, cost: &cost)
-    keep(.ids(indexes), key, byteCount: indexes.byteCount)
-    return indexes
+    guard case .ids(let indexes)? = known else {
+      let indexes = IDIndexes(group, isFront: isFront, cache: self, cost: &cost)
+      keep(.ids(indexes), group.key, byteCount: indexes.byteCount)
+      return indexes
+    }
+    guard isDue, let more = indexes.takingIn(self, cost: &cost) else { return indexes }
+    keep(.ids(more), group.key, byteCount: more.byteCount)
+    return more
   }
 
   /// Which keys a column of a segment cannot have; nothing for a segment that may still grow.
@@ -390,6 +407,13 @@ final class ReadCache: Sendable {
       throw file.corrupted(part.offset..<(part.offset + part.byteCount), error.reason)
     }
   }
+}
+
+/// A block of a segment all records of which are in memory.
+struct WholeBlock {
+  var ordinal: Int
+  var block: DecodedBlock
+  var page: RecordPage
 }
 
 /// A value of many references behind one, so that handing it out counts one.

@@ -43,9 +43,9 @@ final class RowIndex: Sendable {
       let blocks = cache.wholeBlocks(directory, of: segment, with: column)
     else { return nil }
     var builder = RowIndexBuilder(column, firstSequence: first.firstSequence)
-    for (block, _) in blocks { builder.count(block) }
+    for whole in blocks { builder.count(whole.block) }
     builder.layOut()
-    for (block, page) in blocks { builder.add(block, page) }
+    for whole in blocks { builder.add(whole.block, whole.page) }
     builder.sort()
     self.segment = segment
     self.directory = directory

@@ -90,6 +90,8 @@ final class Snapshot: Sendable {
   /// All segments but the last, in groups, and their events.
   let groups: [SegmentGroup]
   let settledEventCount: Int
+  /// The last segment by itself, when it ends in a directory.
+  let lastGroup: SegmentGroup?
   /// Blocks in memory that stand for what is in the write-ahead buffer; rows below
   /// ``firstBufferedSequence`` are in segments as well.
   let buffered: [DecodedBlock]
@@ -113,6 +115,9 @@ final class Snapshot: Sendable {
     order = settled.order
     groups = settled.groups
     settledEventCount = settled.eventCount
+    lastGroup = draft.segments.last.flatMap { last in
+      if case .complete = last.form { SegmentGroup(last) } else { nil }
+    }
     buffered = draft.buffered
     firstBufferedSequence = draft.firstBufferedSequence
     bufferHoles = draft.bufferHoles

@@ -4,14 +4,15 @@ import Testing
 
 /// Rows that are found by the index of a column which is in memory are those that blocks give.
 @Suite struct RowIndexTests {
-  /// A closed recording of several small segments, read with a cache of so many bytes.
+  /// A closed recording of several small segments, all of which the cache has room for.
   private static func with(
-    seed: UInt64, cacheByteCount: Int = 64 << 20, narrowTime: Bool = true,
-    removing: Timestamp? = nil, _ body: (Recording, ModelStore) throws -> Void
+    seed: UInt64, narrowTime: Bool = true, removing: Timestamp? = nil,
+    _ body: (Recording, ModelStore) throws -> Void
   ) throws {
     try withTemporaryDirectory { path in
       var random = RandomEvents(seed: seed)
       random.narrowTime = narrowTime
+      random.repeatsIDs = true
       var configuration = RecorderConfiguration.tiny
       configuration.attributes = RandomEvents.declarations
       var model = ModelStore()
@@ -23,7 +24,7 @@ import Testing
       }
       try recorder.close()
       var reading = RecordingConfiguration()
-      reading.cacheByteCount = cacheByteCount
+      reading.cacheByteCount = 64 << 20
       let recording = try Recording(path: path, configuration: reading)
       try #require(try recording.snapshot().segments.count > 2)
       try body(recording, model)
@@ -54,21 +55,14 @@ import Testing
     ]
   }
 
-  /// The segments of which a column is indexed, and those of them of which a block's records are
-  /// not in memory any more.
-  private static func indexed(
+  /// The segments of which a column is indexed.
+  private static func indexedCount(
     _ column: ColumnID, of recording: Recording
-  ) throws -> (all: Int, withoutRecords: Int) {
+  ) throws -> Int {
     var cost = QueryCost()
-    var counts = (all: 0, withoutRecords: 0)
-    for segment in try recording.snapshot().segments {
-      guard let index = try recording.cache.rows(column, of: segment, cost: &cost) else { continue }
-      counts.all += 1
-      if recording.cache.wholeBlocks(index.directory, of: segment, with: column) == nil {
-        counts.withoutRecords += 1
-      }
+    return try recording.snapshot().segments.count { segment in
+      try recording.cache.rows(column, of: segment, cost: &cost) != nil
     }
-    return counts
   }
 
   private static func askOften(_ recording: Recording, _ seed: UInt64) throws {
@@ -85,7 +79,7 @@ import Testing
       try Self.askOften(recording, seed)
       let segmentCount = try recording.snapshot().segments.count
       for column in [ColumnID.kind, .process, .correlationID, .astNodeID, .node, .function] {
-        #expect(try Self.indexed(column, of: recording).all == segmentCount, "\(column)")
+        #expect(try Self.indexedCount(column, of: recording) == segmentCount, "\(column)")
       }
       var random = SeededRandom(seed)
       for _ in 0..<20 {
@@ -109,48 +103,34 @@ import Testing
     }
   }
 
-  @Test(arguments: [Query.Order.ascending, .descending])
-  func anIndexOutlivesTheRecordsThatItLeadsTo(order: Query.Order) throws {
-    try withTemporaryDirectory { path in
-      var configuration = RecorderConfiguration.tiny
-      configuration.segmentEventCount = 300
-      let model = try record((1...3000).map(numbered), at: path, configuration)
-      let whole = try Recording(path: path)
-      try whole.forEach { _ in }
-      let statistics = try whole.statistics()
-      try #require(statistics.segmentCount > 4)
-      var withoutRecords = 0
-      for tenth in 2...5 {
-        var reading = RecordingConfiguration()
-        reading.cacheByteCount = tenth * statistics.cacheByteCount / 10
-        let recording = try Recording(path: path, configuration: reading)
+  @Test(arguments: seeds(2))
+  func anIndexMayOutliveTheRecordsThatItLeadsTo(seed: UInt64) throws {
+    try Self.with(seed: seed) { recording, model in
+      try Self.askOften(recording, seed)
+      var random = SeededRandom(seed)
+      for order in [Query.Order.ascending, .descending] {
+        var cost = QueryCost()
+        // Another cache that has the indexes alone.
+        let other = try Recording(path: recording.path)
         for segment in try recording.snapshot().segments {
-          var query = Query(order: order)
-          query.from = Timestamp(nanoseconds: segment.summary.minimumTimestamp)
-          query.to = Timestamp(nanoseconds: segment.summary.maximumTimestamp)
-          for number in 0..<(2 * RowIndex.questionCount) {
-            if number % 4 == 0 { try recording.forEach(query) { _ in } }
-            var question = query
-            question.process = "<0.\(number % 7).0>"
-            question.role = .process
-            let answer = try recording.events(question, limit: nil)
-            #expect(difference(answer.events, model.events(question)) == nil)
-            // What is not there is asked of indexes alone, which so outlive the records.
-            question = Query(order: order)
-            question.process = "nobody"
-            question.role = .process
-            #expect(try recording.events(question).events.isEmpty)
+          for column in [ColumnID.correlationID, .kind] {
+            let index = try recording.cache.rows(column, of: segment, cost: &cost)
+            other.cache.keep(try #require(index), column, of: segment)
           }
-          withoutRecords += try Self.indexed(.process, of: recording).withoutRecords
-          query = Query(order: order)
-          query.process = "<0.3.0>"
-          query.role = .process
-          let answer = try recording.events(query, limit: nil)
-          #expect(difference(answer.events, model.events(query)) == nil)
-          #expect(try recording.statistics().cacheByteCount <= reading.cacheByteCount)
+        }
+        var query = Query(order: order)
+        query.correlationID = random.pick(RandomEvents.correlations)
+        let answer = try other.events(query, limit: nil)
+        #expect(difference(answer.events, model.events(query)) == nil, "seed \(seed): \(query)")
+        #expect(answer.cost.blocksDecoded > 0)
+        query = Query(order: order)
+        query.kinds = [random.pick(RandomEvents.kinds)]
+        for limit in [nil, 1, 7, 40] {
+          let answer = try other.events(query, limit: limit)
+          let expected = model.events(query, limit: limit)
+          #expect(difference(answer.events, expected) == nil, "seed \(seed): \(query)")
         }
       }
-      #expect(withoutRecords > 0)
     }
   }
 
@@ -164,6 +144,32 @@ import Testing
         let answer = try recording.events(query, limit: nil)
         #expect(difference(answer.events, model.events(query)) == nil, "seed \(seed): \(query)")
       }
+    }
+  }
+
+  @Test(arguments: seeds(2), [nil, Timestamp(nanoseconds: 100)])
+  func idsAreFoundByTheirRecordsToo(seed: UInt64, removing: Timestamp?) throws {
+    try Self.with(seed: seed, removing: removing) { recording, model in
+      try recording.forEach { _ in }
+      let snapshot = try recording.snapshot()
+      var cost = QueryCost()
+      var indexedCount = 0
+      // As many look-ups as it takes, and once more.
+      for _ in 0..<(snapshot.segments.count * IDIndexes.lookUpCount / model.events.count + 2) {
+        for event in model.events {
+          let id = try #require(event.id)
+          let found = try recording.event(id: id)
+          #expect(found == model.event(id: id), "seed \(seed): \(id)")
+        }
+        #expect(try recording.event(id: "nobody's") == nil)
+        let groups = snapshot.groups + [snapshot.lastGroup].compactMap { $0 }
+        indexedCount = groups.reduce(0) { count, group in
+          let indexes = recording.cache.ids(group, eventCount: model.events.count, cost: &cost)
+          return count + indexes.segmentsByRecords
+        }
+      }
+      // A segment of which all is removed has no records in memory.
+      #expect(removing == nil ? indexedCount == snapshot.segments.count : indexedCount > 0)
     }
   }
 }
