@@ -436,13 +436,14 @@ final class AppendLog: @unchecked Sendable {
 
   /// Notes how far blocks have come, and wakes who waits for that.
   ///
-  /// Who waits for room is woken once a quarter of the buffer is free, or the flusher has nothing
-  /// more to do: they would fill a block's room at once and sleep again.
+  /// Of those who wait for room one is woken once a quarter of the buffer is free, and all when the
+  /// flusher has nothing more to do. All at once would fill the room in a moment, in which the
+  /// flusher does not come to its processor, and leave the other one idle in the next.
   func advance(written: UInt64, synced: UInt64) {
     writtenSequence = max(writtenSequence, written)
     syncedSequence = max(syncedSequence, synced)
     progress.wakeAll()
-    if roomWaiterCount > 0, 4 * buffer.usedByteCount <= 3 * buffer.capacity { room.wakeAll() }
+    if roomWaiterCount > 0, 4 * buffer.usedByteCount <= 3 * buffer.capacity { room.wakeOne() }
   }
 
   func answerRetention(_ answer: Result<RetentionReport, ReelError>) {

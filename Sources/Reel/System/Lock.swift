@@ -91,6 +91,9 @@
   }
 
   package func wakeAll() { unsafe _ = pthread_cond_broadcast(condition) }
+
+  /// Wakes one of those who wait.
+  func wakeOne() { unsafe _ = pthread_cond_signal(condition) }
 }
 
 /// Lets other threads that could run go first; returns at once when there are none.
