@@ -3,7 +3,7 @@
 ///
 /// An open-addressing table over the numbers; the bytes lie in one array. Beside that it keeps the
 /// symbols in order of their bytes, so that a block's dictionary is sorted without comparing texts.
-struct SymbolTable {
+package struct SymbolTable {
   /// The upper half of a text's hash and its number, so that most texts are found without another
   /// look; ``empty`` where there is none.
   private var slots: [UInt64]
@@ -20,12 +20,12 @@ struct SymbolTable {
   /// Above this many symbols, inserting new ones in order costs more than sorting each block's.
   private static let maximumRankedCount = 4096
 
-  init(seed: UInt64) {
+  package init(seed: UInt64) {
     self.seed = seed
     slots = [UInt64](repeating: Self.empty, count: 256)
   }
 
-  var count: Int { hashes.count }
+  package var count: Int { hashes.count }
   var byteCount: Int { bytes.count }
 
   /// The bytes of a symbol.
@@ -36,7 +36,7 @@ struct SymbolTable {
   }
 
   /// The number of `text`, given now if it is new.
-  mutating func symbol(_ text: RawSpan) -> UInt32 {
+  package mutating func symbol(_ text: RawSpan) -> UInt32 {
     let hash = textHash(text, seed: seed)
     if let known = find(text, hash) { return known }
     let symbol = UInt32(hashes.count)

@@ -348,7 +348,7 @@ extension Array where Element == UInt8 {
   }
 
   /// The array's bytes.
-  var rawSpan: RawSpan {
+  package var rawSpan: RawSpan {
     @_lifetime(borrow self)
     get {
       // Safe: an array's elements are initialized bytes, and the span borrows the array.

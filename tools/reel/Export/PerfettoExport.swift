@@ -21,11 +21,11 @@ struct PerfettoExport: CallSink {
   private let categories = (0...UInt64(UInt8.max)).map { [$0 + 1] }
   private let title: String
   private let attributes: [AttributeDeclaration]
-  private var eventNames: [[UInt8]: UInt64] = [:]
+  private var eventNames = SymbolTable(seed: .random(in: .min ... .max))
   private var newNames: [PerfettoEventName] = []
   private var scratch: [UInt8] = []
   private let encoder: PacketEncoder
-  private var packets: [PerfettoTracePacket] = []
+  private var packets: [PacketEncoder.Packet] = []
   /// Whether the next packet begins with no names known.
   private var isCleared = true
 
@@ -132,7 +132,11 @@ struct PerfettoExport: CallSink {
 
   /// Adds the packet of an event, after one that tells of its track where none has, with the names
   /// that are new in it.
-  private mutating func add(_ event: PerfettoTrackEvent, _ lane: CallLane, _ time: Int64) {
+  ///
+  /// Packets are consumed on their way: a copy would count a reference for each part of theirs.
+  private mutating func add(
+    _ event: consuming PerfettoTrackEvent, _ lane: CallLane, _ time: Int64
+  ) {
     if lane.mark == 0 {
       lane.mark = 1
       var thread = PerfettoThreadDescriptor()
@@ -147,7 +151,6 @@ struct PerfettoExport: CallSink {
     }
     var packet = PerfettoTracePacket()
     packet.timestamp = UInt64(bitPattern: time &- shift)
-    packet.trackEvent = event
     typealias Flags = PerfettoTracePacket.SequenceFlags
     let cleared = isCleared ? Flags.seqIncrementalStateCleared.rawValue : 0
     packet.sequenceFlags = UInt32(Flags.seqNeedsIncrementalState.rawValue | cleared)
@@ -156,20 +159,21 @@ struct PerfettoExport: CallSink {
       newNames.removeAll(keepingCapacity: true)
       isCleared = false
     }
-    add(packet)
+    add(packet, event)
   }
 
   private mutating func add(_ track: PerfettoTrackDescriptor) {
     var packet = PerfettoTracePacket()
-    packet.trackDescriptor = track
+    packet.data = .trackDescriptor(track)
     add(packet)
   }
 
-  private mutating func add(_ packet: PerfettoTracePacket) {
-    var packet = packet
+  private mutating func add(
+    _ packet: consuming PerfettoTracePacket, _ event: consuming PerfettoTrackEvent? = nil
+  ) {
     packet.trustedPacketSequenceID = Self.sequence
     if packets.isEmpty { packets.reserveCapacity(PacketEncoder.batchCount) }
-    packets.append(packet)
+    packets.append(PacketEncoder.Packet(frame: packet, event: event))
     if packets.count >= PacketEncoder.batchCount { finish() }
   }
 
@@ -197,19 +201,21 @@ struct PerfettoExport: CallSink {
   /// The number of the name that `body` appends.
   private mutating func name(_ body: (inout [UInt8]) -> Void) -> UInt64 {
     if eventNames.count >= Self.nameLimit {
-      eventNames.removeAll(keepingCapacity: true)
+      eventNames = SymbolTable(seed: .random(in: .min ... .max))
       isCleared = true
     }
     scratch.removeAll(keepingCapacity: true)
     body(&scratch)
-    if let number = eventNames[scratch] { return number }
-    let number = UInt64(eventNames.count) + 1
-    eventNames[scratch] = number
-    newNames.append(
-      .with {
-        $0.iid = number
-        $0.name = String(decoding: scratch, as: UTF8.self)
-      })
+    let text = scratch
+    let count = eventNames.count
+    let number = UInt64(eventNames.symbol(text.rawSpan)) + 1
+    if eventNames.count > count {
+      newNames.append(
+        .with {
+          $0.iid = number
+          $0.name = String(decoding: text, as: UTF8.self)
+        })
+    }
     return number
   }
 
