@@ -324,12 +324,17 @@ import Testing
   @Test func packetsOfManyBatchesAreOneTraceInTheirOrder() throws {
     var random = SeededRandom(11)
     let packets = (0..<3000).map { number in
-      PerfettoTracePacket.with {
-        $0.timestamp = UInt64(number)
-        // Lengths of one, two and three bytes.
-        let length = random.pick([0, 3, 100, 130, number == 77 ? 20_000 : 1])
-        $0.trackDescriptor.process.processName = String(repeating: "x", count: length)
+      var packet = PacketEncoder.Packet(frame: PerfettoTracePacket())
+      packet.frame.timestamp = UInt64(number)
+      // Lengths of one, two and three bytes.
+      let text = String(
+        repeating: "x", count: random.pick([0, 3, 100, 130, number == 77 ? 20_000 : 1]))
+      if random.chance(2) {
+        packet.frame.trackDescriptor.process.processName = text
+      } else {
+        packet.event = .with { $0.debugAnnotations = [.with { $0.stringValue = text }] }
       }
+      return packet
     }
     let encoder = PacketEncoder()
     defer { encoder.stop() }
@@ -342,6 +347,11 @@ import Testing
       next = end
     }
     try encoder.move(to: &bytes, waitsForAll: true)
-    #expect(try PerfettoTrace(serializedBytes: bytes).packet == packets)
+    let whole = packets.map { packet in
+      var frame = packet.frame
+      if let event = packet.event { frame.trackEvent = event }
+      return frame
+    }
+    #expect(try PerfettoTrace(serializedBytes: bytes).packet == whole)
   }
 }
