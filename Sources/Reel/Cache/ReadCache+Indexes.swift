@@ -145,29 +145,33 @@ extension ReadCache {
     }
   }
 
-  /// Where the rows of each key of a column are; nothing unless that was asked often of a segment
-  /// of which all records are in memory.
-  func rows(
-    _ column: ColumnID, of segment: ReadableSegment, cost: inout QueryCost
-  ) throws(ReelError) -> RowIndex? {
-    guard case .complete(let trailer) = segment.form else { return nil }
+  /// Where the rows of each key of a column are, if that was asked often enough to be indexed.
+  func rows(_ column: ColumnID, of segment: ReadableSegment) -> RowIndex? {
+    guard case .complete(let trailer) = segment.form,
+      case .rows(let index)? = find(Self.rowsKey(column, of: segment, trailer))
+    else { return nil }
+    return index
+  }
+
+  /// Counts a question for a key of a column for which a segment had to be opened; at every so many
+  /// the column is indexed, if all records of the segment are in memory.
+  func countQuestion(
+    _ column: ColumnID, of segment: ReadableSegment, _ directory: ReadableDirectory
+  ) {
+    guard case .complete(let trailer) = segment.form else { return }
     let key = Self.rowsKey(column, of: segment, trailer)
-    var questions = 1
+    var count = 1
     switch find(key) {
-    case .rows(let index)?: return index
-    case .questions(let count)?: questions += count
+    case .rows?: return
+    case .questions(let known)?: count += known
     default: break
     }
-    if questions >= RowIndex.questionCount {
-      let directory = try directory(trailer, of: segment, cost: &cost)
-      if let index = RowIndex(column, of: segment, directory, cache: self) {
-        keep(index, column, of: segment)
-        return index
-      }
-      questions = 0
+    if count % RowIndex.questionCount == 0,
+      let index = RowIndex(column, of: segment, directory, cache: self)
+    {
+      return keep(index, column, of: segment)
     }
-    keep(.questions(questions), key, byteCount: 64)
-    return nil
+    keep(.questions(count % RowIndex.questionCount), key, byteCount: 64)
   }
 
   func keep(_ index: RowIndex, _ column: ColumnID, of segment: ReadableSegment) {

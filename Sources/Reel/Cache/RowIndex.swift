@@ -15,9 +15,11 @@ final class RowIndex: Sendable {
     var offset: UInt32
   }
 
-  /// The questions for keys of a column that a segment answers without an index: making one takes
-  /// as long as some ten answers.
+  /// The questions for keys of a column that a segment is opened for without an index: making one
+  /// takes as long as some ten answers.
   static let questionCount = 16
+  /// Bytes of keys that are indexed at most.
+  private static let maximumKeyByteCount = 64 << 20
 
   let segment: ReadableSegment
   let directory: ReadableDirectory
@@ -43,7 +45,11 @@ final class RowIndex: Sendable {
       let blocks = cache.wholeBlocks(directory, of: segment, with: column)
     else { return nil }
     var builder = RowIndexBuilder(column, firstSequence: first.firstSequence)
-    for whole in blocks { builder.count(whole.block) }
+    for whole in blocks {
+      builder.count(whole.block)
+      // Few bytes of a file can stand for very many texts.
+      guard builder.keys.byteCount <= Self.maximumKeyByteCount else { return nil }
+    }
     builder.layOut()
     for whole in blocks { builder.add(whole.block, whole.page) }
     builder.sort()

@@ -3,14 +3,14 @@ extension QuerySources {
   /// no question for one key, or its rows are not indexed.
   ///
   /// Such an answer looks at no other index and at no block's columns.
-  func indexedRun(_ segment: ReadableSegment) throws(ReelError) -> IndexedRun? {
+  func indexedRun(_ segment: ReadableSegment) -> IndexedRun? {
     guard let range, let condition = filter.soleCondition,
       !snapshot.removals.mayRemove(from: segment.summary.stretch)
     else { return nil }
     var found: (index: RowIndex, places: Range<Int>)?
     let key = condition.keys[0]
     for column in condition.columns {
-      guard let index = try rowIndex(column, segment) else { return nil }
+      guard let index = rowIndex(column, segment) else { return nil }
       let places = index.places(of: key.rawSpan)
       // Of two columns that both have it, each row would have to be given once.
       if let found, !found.places.isEmpty, !places.isEmpty { return nil }

@@ -150,15 +150,10 @@ final class QuerySources {
 
   /// Where the rows of each key of a column of a segment are, if that is indexed and nothing of its
   /// blocks has to be told.
-  func rowIndex(_ column: ColumnID, _ segment: ReadableSegment) throws(ReelError) -> RowIndex? {
-    do {
-      guard let index = try cache.rows(column, of: segment, cost: &cost),
-        index.attributeCount <= declarationCount
-      else { return nil }
-      return index
-    } catch {
-      return nil  // whoever opens the segment meets the error too, and says so
-    }
+  func rowIndex(_ column: ColumnID, _ segment: ReadableSegment) -> RowIndex? {
+    guard let index = cache.rows(column, of: segment), index.attributeCount <= declarationCount
+    else { return nil }
+    return index
   }
 
   /// The records of rows that an index found, if their block's are in memory.
@@ -180,6 +175,9 @@ final class QuerySources {
   /// The blocks of a segment that may have matches.
   func expand(_ segment: ReadableSegment) throws(ReelError) -> BlockWalk? {
     guard let range, let (directory, ordinals) = try open(segment) else { return nil }
+    for column in filter.soleCondition?.columns ?? [] {
+      cache.countQuestion(column, of: segment, directory)
+    }
     return BlockWalk(
       segment, directory, ordinals: ordinals, range: range, isDescending: isDescending,
       removals: snapshot.removals)

@@ -59,10 +59,7 @@ import Testing
   private static func indexedCount(
     _ column: ColumnID, of recording: Recording
   ) throws -> Int {
-    var cost = QueryCost()
-    return try recording.snapshot().segments.count { segment in
-      try recording.cache.rows(column, of: segment, cost: &cost) != nil
-    }
+    try recording.snapshot().segments.count { recording.cache.rows(column, of: $0) != nil }
   }
 
   private static func askOften(_ recording: Recording, _ seed: UInt64) throws {
@@ -109,13 +106,12 @@ import Testing
       try Self.askOften(recording, seed)
       var random = SeededRandom(seed)
       for order in [Query.Order.ascending, .descending] {
-        var cost = QueryCost()
         // Another cache that has the indexes alone.
         let other = try Recording(path: recording.path)
         for segment in try recording.snapshot().segments {
           for column in [ColumnID.correlationID, .kind] {
-            let index = try recording.cache.rows(column, of: segment, cost: &cost)
-            other.cache.keep(try #require(index), column, of: segment)
+            let index = try #require(recording.cache.rows(column, of: segment))
+            other.cache.keep(index, column, of: segment)
           }
         }
         var query = Query(order: order)

@@ -216,7 +216,7 @@ struct EventMerge {
 
   /// Adds the rows of a segment where they are indexed, else its blocks.
   private mutating func push(_ segment: ReadableSegment) throws(ReelError) {
-    if let run = try sources.indexedRun(segment) {
+    if let run = sources.indexedRun(segment) {
       if !run.isAtEnd { queue.push(.run(.segment(run)), run.nextKey) }
       return
     }

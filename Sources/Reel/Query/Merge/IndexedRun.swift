@@ -67,7 +67,8 @@ final class IndexedRun: OrderedRows {
     return start < count ? find(from: start, to: count, near: group.ordinal) : nil
   }
 
-  /// The records of a group's block, if they are in memory.
+  /// The records of a group's block, if they are in memory and whole: else they may lie elsewhere
+  /// than when they were indexed.
   ///
   /// While the caller looks at them, the first ones of the next group come near, and what leads to
   /// those of the one after it.
@@ -77,7 +78,7 @@ final class IndexedRun: OrderedRows {
       page = nextPage
       self.next = next.range == group.range ? afterNext : find(after: group)
     } else {
-      page = cache.page(cacheKey(group), next: nil)
+      page = wholePage(group, next: nil, cache)
       next = find(after: group)
     }
     guard let next else {
@@ -85,13 +86,18 @@ final class IndexedRun: OrderedRows {
       return page
     }
     afterNext = find(after: next)
-    nextPage = cache.page(cacheKey(next), next: afterNext.map(cacheKey))
+    nextPage = wholePage(next, next: afterNext, cache)
     if let nextPage {
       for index in next.range.prefix(EventBatch.prefetchDistance) {
         nextPage.prefetch(Int(rows[place(index)].offset))
       }
     }
     return page
+  }
+
+  private func wholePage(_ group: Group, next: Group?, _ cache: ReadCache) -> RecordPage? {
+    let page = cache.page(cacheKey(group), next: next.map(cacheKey))
+    return page?.damage == nil ? page : nil
   }
 
   private func cacheKey(_ group: Group) -> CacheKey {
