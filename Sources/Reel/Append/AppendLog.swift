@@ -436,14 +436,20 @@ final class AppendLog: @unchecked Sendable {
 
   /// Notes how far blocks have come, and wakes who waits for that.
   ///
-  /// Of those who wait for room one is woken once a quarter of the buffer is free, and all when the
-  /// flusher has nothing more to do. All at once would fill the room in a moment, in which the
-  /// flusher does not come to its processor, and leave the other one idle in the next.
+  /// Of those who wait for room one is woken while a quarter of the buffer is free, and all where
+  /// half of it is or the flusher has nothing more to do. All at once would fill little room in a
+  /// moment, in which the flusher does not come to its processor, and leave the other one idle in
+  /// the next.
   func advance(written: UInt64, synced: UInt64) {
     writtenSequence = max(writtenSequence, written)
     syncedSequence = max(syncedSequence, synced)
     progress.wakeAll()
-    if roomWaiterCount > 0, 4 * buffer.usedByteCount <= 3 * buffer.capacity { room.wakeOne() }
+    guard roomWaiterCount > 0 else { return }
+    if 2 * buffer.usedByteCount <= buffer.capacity {
+      room.wakeAll()
+    } else if 4 * buffer.usedByteCount <= 3 * buffer.capacity {
+      room.wakeOne()
+    }
   }
 
   func answerRetention(_ answer: Result<RetentionReport, ReelError>) {

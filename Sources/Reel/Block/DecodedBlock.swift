@@ -293,7 +293,7 @@ final class DecodedBlock: Sendable {
   }
 
   /// Bytes of a block in memory, without what it refers to.
-  static let instanceByteCount = 640
+  static let instanceByteCount = 896
 
   func hasPayload(_ row: Int) -> Bool { payloadLengths.map { $0[row] != 0 } ?? false }
 

@@ -1,4 +1,4 @@
-/// Some segments side by side that will not change any more.
+/// Some segments side by side that will not change any more, or the last one by itself.
 final class SegmentGroup: Sendable {
   let segments: [ReadableSegment]
 
@@ -53,12 +53,14 @@ final class IDIndexes: Sendable {
   /// For each segment the places of its records, once it was asked often.
   private let rows: [IDRows?]
 
-  /// How many look-ups it takes for the ids of another segment to be taken in, if its records are
-  /// in memory: that takes as long as about a thousand of them.
-  static let lookUpCount = 1024
+  /// How many times groups are asked for the ids of another segment to be taken in, if its records
+  /// are in memory: that takes as long as about a thousand look-ups.
+  ///
+  /// A prime, so that each group's turn comes however many are asked for an id.
+  static let lookUpCount = 1021
 
-  /// Reads the indexes through `cache`, which keeps none of them by itself; if `isFront`, they are
-  /// checked, and all but their fronts is left in the files.
+  /// Reads the indexes through `cache`, which keeps none of them by itself unless the group may
+  /// grow; if `isFront`, they are checked, and all but their fronts is left in the files.
   init(_ group: SegmentGroup, isFront: Bool, cache: ReadCache, cost: inout QueryCost) {
     var parts: [Part] = []
     var isCovered: [Bool] = []
@@ -153,11 +155,12 @@ final class IDIndexes: Sendable {
     _ body: (_ segment: ReadableSegment, _ found: Found) throws(ReelError) -> Bool
   ) throws(ReelError) {
     // Each is one place of memory: they come near at the same time.
-    for rows in rows { rows?.prefetch(hash) }
+    let rowHash = IDRows.hash(id)
+    for rows in rows { rows?.prefetch(rowHash) }
     for number in isCovered.indices.reversed() {
       let segment = group.segments[number]
       if let rows = rows[number], !removals.mayRemove(from: segment.summary.stretch) {
-        switch rows.find(id, hash, in: cache) {
+        switch rows.find(id, rowHash, in: cache) {
         case .absent: continue
         case .found(let view):
           if try body(segment, .event(view)) { return }

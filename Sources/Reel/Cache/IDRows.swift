@@ -37,7 +37,7 @@ final class IDRows: Sendable {
       for row in 0..<block.header.recordCount
       where ids.hasValue(row) && block.recordType(row) == 0 {
         let id = ids.bytes(row)
-        let hash = keyHash(id)
+        let hash = Self.hash(id)
         var slot = Self.home(hash, slots.count)
         while slots[slot] != Self.empty {
           let known = Place(slots[slot])
@@ -73,6 +73,11 @@ final class IDRows: Sendable {
     var offset: Int { Int(bits & 0xFFFF_FFFF) }
   }
 
+  /// Drawn anew for each process: nobody can choose ids that share their places.
+  private static let seed = UInt64.random(in: .min ... .max)
+
+  static func hash(_ id: RawSpan) -> UInt64 { textHash(id, seed: seed) }
+
   @inline(__always)
   private static func home(_ hash: UInt64, _ slotCount: Int) -> Int {
     Int(hash.multipliedFullWidth(by: UInt64(slotCount)).high)
@@ -84,7 +89,7 @@ final class IDRows: Sendable {
   @inline(__always)
   func prefetch(_ hash: UInt64) { slots.prefetch(at: Self.home(hash, slots.count)) }
 
-  /// The event with `id`, which has `hash`; O(1).
+  /// The event with `id`, of which ``hash(_:)`` is `hash`; O(1).
   func find(_ id: RawSpan, _ hash: UInt64, in cache: ReadCache) -> Answer {
     var slot = Self.home(hash, slots.count)
     while slots[slot] != Self.empty {

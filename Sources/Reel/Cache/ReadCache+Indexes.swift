@@ -146,9 +146,9 @@ extension ReadCache {
   }
 
   /// Where the rows of each key of a column are, if that was asked often enough to be indexed.
-  func rows(_ column: ColumnID, of segment: ReadableSegment) -> RowIndex? {
+  func rowIndex(_ column: ColumnID, of segment: ReadableSegment) -> RowIndex? {
     guard case .complete(let trailer) = segment.form,
-      case .rows(let index)? = find(Self.rowsKey(column, of: segment, trailer))
+      case .rowIndex(let index)? = find(Self.rowIndexKey(column, of: segment, trailer))
     else { return nil }
     return index
   }
@@ -159,10 +159,10 @@ extension ReadCache {
     _ column: ColumnID, of segment: ReadableSegment, _ directory: ReadableDirectory
   ) {
     guard case .complete(let trailer) = segment.form else { return }
-    let key = Self.rowsKey(column, of: segment, trailer)
+    let key = Self.rowIndexKey(column, of: segment, trailer)
     var count = 1
     switch find(key) {
-    case .rows?: return
+    case .rowIndex?: return
     case .questions(let known)?: count += known
     default: break
     }
@@ -176,15 +176,15 @@ extension ReadCache {
 
   func keep(_ index: RowIndex, _ column: ColumnID, of segment: ReadableSegment) {
     guard case .complete(let trailer) = segment.form else { return }
-    let key = Self.rowsKey(column, of: segment, trailer)
-    keep(.rows(index), key, byteCount: index.byteCount)
+    let key = Self.rowIndexKey(column, of: segment, trailer)
+    keep(.rowIndex(index), key, byteCount: index.byteCount)
   }
 
-  private static func rowsKey(
+  private static func rowIndexKey(
     _ column: ColumnID, of segment: ReadableSegment, _ trailer: Trailer
   ) -> CacheKey {
     CacheKey(
-      .rows, segment: segment.firstSequence,
+      .rowIndex, segment: segment.firstSequence,
       offset: trailer.directoryOffset << 8 | Int(column.rawValue))
   }
 }

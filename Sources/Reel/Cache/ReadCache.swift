@@ -12,7 +12,7 @@ final class ReadCache: Sendable {
     case fingerprints(FingerprintIndex)
     case keys(Shared<SegmentKeys>)
     case ids(IDIndexes)
-    case rows(RowIndex)
+    case rowIndex(RowIndex)
     /// How often rows were asked for that nobody has indexed.
     case questions(Int)
   }
@@ -24,7 +24,7 @@ final class ReadCache: Sendable {
   // They are guarded by the lock alone: the runtime need not watch over them as well.
   @exclusivity(unchecked) private nonisolated(unsafe) var contents: ClockCache<Value>
   @exclusivity(unchecked) private nonisolated(unsafe) var files: ClockCache<SegmentFile>
-  /// Look-ups of ids.
+  /// Groups of segments asked for an id.
   @exclusivity(unchecked) private nonisolated(unsafe) var lookUpCount = 0
 
   init(folder: any Folder, configuration: RecordingConfiguration) {

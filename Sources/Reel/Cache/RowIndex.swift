@@ -3,8 +3,8 @@
 ///
 /// An answer that takes a few rows from each of many blocks spends its time on the way to them: the
 /// block's place in the cache, its column, the key's code, the rows that have it, each of them
-/// memory to wait for. Here all that is one stretch of an array. Derived from blocks that are in
-/// memory, and forgotten like them.
+/// memory to wait for. Here all that is one stretch of an array. It may outlive the records that it
+/// leads to: their blocks are then read again.
 final class RowIndex: Sendable {
   /// An event that has the key.
   struct Row {
@@ -66,7 +66,7 @@ final class RowIndex: Sendable {
   /// The bytes it takes.
   var byteCount: Int {
     rows.count * MemoryLayout<Row>.stride + (starts.count + firstRanks.count) * 4
-      + keys.count * 32 + keys.byteCount + 256
+      + keys.count * 48 + 2 * keys.byteCount + 4096
   }
 
   /// The places of the rows that have `key`, by timestamp and then arrival; O(1).

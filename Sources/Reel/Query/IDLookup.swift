@@ -13,13 +13,14 @@ struct IDLookup {
     if let view = try inBuffer(id) { return view }
     let hash = keyHash(id.bytes.rawSpan)
     var damage: Corruption?
-    if let last = snapshot.segments.last, snapshot.lastGroup == nil,
-      let view = try inSegment(id, hash, last, nil, &damage)
-    {
-      return view
-    }
-    if let group = snapshot.lastGroup, let view = try inGroup(id, hash, group, &damage) {
-      return view
+    if let last = snapshot.segments.last {
+      let view =
+        if let group = snapshot.lastGroup {
+          try inGroup(id, hash, group, &damage)
+        } else {
+          try inSegment(id, hash, last, nil, &damage)
+        }
+      if let view { return view }
     }
     for group in snapshot.groups.reversed() {
       if let view = try inGroup(id, hash, group, &damage) { return view }

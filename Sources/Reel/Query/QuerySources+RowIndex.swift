@@ -1,12 +1,13 @@
 extension QuerySources {
   /// The matching rows of a segment by an index of the rows of each key; nothing when the filter is
-  /// no question for one key, or its rows are not indexed.
+  /// no question for one key, or its rows are not indexed, or their records are in memory no more.
   ///
-  /// Such an answer looks at no other index and at no block's columns.
+  /// Such an answer looks at no other index and, where the records of all rows are still there, at
+  /// no block's columns.
   func indexedRun(_ segment: ReadableSegment) -> IndexedRun? {
-    guard let range, let condition = filter.soleCondition,
-      !snapshot.removals.mayRemove(from: segment.summary.stretch)
-    else { return nil }
+    guard let range, let condition = filter.soleCondition, mayBeIndexed(segment) else {
+      return nil
+    }
     var found: (index: RowIndex, places: Range<Int>)?
     let key = condition.keys[0]
     for column in condition.columns {
@@ -17,8 +18,9 @@ extension QuerySources {
       if found == nil || !places.isEmpty { found = (index, places) }
     }
     guard let (index, places) = found else { return nil }
-    return IndexedRun(
+    let run = IndexedRun(
       index, narrow(places, of: index, to: range), isDescending: isDescending)
+    return run.isAtEnd || begin(run) ? run : nil
   }
 
   /// Leaves out other times than `range`, and what the query goes on after.

@@ -151,16 +151,24 @@ final class QuerySources {
   /// Where the rows of each key of a column of a segment are, if that is indexed and nothing of its
   /// blocks has to be told.
   func rowIndex(_ column: ColumnID, _ segment: ReadableSegment) -> RowIndex? {
-    guard let index = cache.rows(column, of: segment), index.attributeCount <= declarationCount
+    guard let index = cache.rowIndex(column, of: segment), index.attributeCount <= declarationCount
     else { return nil }
     return index
+  }
+
+  /// Whether nothing has been removed from a segment: an index does not know of that.
+  func mayBeIndexed(_ segment: ReadableSegment) -> Bool {
+    !snapshot.removals.mayRemove(from: segment.summary.stretch)
   }
 
   /// The records of rows that an index found, if their block's are in memory.
   func page(_ group: IndexedRun.Group, of run: IndexedRun) -> RecordPage? {
     cost.rowsExamined += group.range.count
-    return run.page(group, in: cache)
+    return run.take(group, in: cache)
   }
+
+  /// Whether the records of the first rows that an index found are in memory.
+  func begin(_ run: IndexedRun) -> Bool { run.begin(in: cache) }
 
   /// The rows that an index found in a block of which not all records are in memory; nothing when
   /// it is damaged or gone.
@@ -175,8 +183,8 @@ final class QuerySources {
   /// The blocks of a segment that may have matches.
   func expand(_ segment: ReadableSegment) throws(ReelError) -> BlockWalk? {
     guard let range, let (directory, ordinals) = try open(segment) else { return nil }
-    for column in filter.soleCondition?.columns ?? [] {
-      cache.countQuestion(column, of: segment, directory)
+    if let condition = filter.soleCondition, mayBeIndexed(segment) {
+      for column in condition.columns { cache.countQuestion(column, of: segment, directory) }
     }
     return BlockWalk(
       segment, directory, ordinals: ordinals, range: range, isDescending: isDescending,

@@ -71,7 +71,8 @@
     unsafe condition.deallocate()
   }
 
-  /// Gives the lock up until somebody calls ``wakeAll()``; may return without that.
+  /// Gives the lock up until somebody calls ``wakeAll()`` or ``wakeOne()``; may return without
+  /// that.
   package func wait() { unsafe _ = pthread_cond_wait(condition, lock.mutex) }
 
   /// As ``wait()``, for at most `nanoseconds`.

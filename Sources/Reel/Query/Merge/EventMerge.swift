@@ -15,7 +15,8 @@ struct EventMerge {
   private var taken = 0
   /// The last event given before all of them.
   private var keyBeforeReady: MergeKey?
-  /// The runs that have rows which come right after them, the next one last.
+  /// The runs that have rows which come right after them, the next one last: the rest of a
+  /// segment's, and on top of it that of one of its blocks that was not in memory.
   private var pending: [(run: OpenRun, indexes: Range<Int>)] = []
   private var rest: Int
 
@@ -94,7 +95,7 @@ struct EventMerge {
 
   /// The timestamp of the first event, for which nothing is rendered.
   mutating func firstTimestamp() throws(ReelError) -> Timestamp? {
-    if let run = try nextRun() { return Timestamp(nanoseconds: run.rows.nextKey.timestamp) }
+    if let run = try nextRun() { return Timestamp(nanoseconds: run.ordered.nextKey.timestamp) }
     return try passes?.next()?.view(0)?.timestamp
   }
 
@@ -110,9 +111,9 @@ struct EventMerge {
     }
     if passes == nil, let run = try nextRun() {
       // Blocks rarely overlap: most often these are all rows of the run.
-      let indexes = run.rows.take(through: queue.firstKey, isDescending: isDescending)
-      if !run.rows.isAtEnd {
-        queue.push(.run(run), run.rows.nextKey)
+      let indexes = run.ordered.take(through: queue.firstKey, isDescending: isDescending)
+      if !run.ordered.isAtEnd {
+        queue.push(.run(run), run.ordered.nextKey)
       } else if case .block(let run) = run {
         openByteCount -= run.byteCount
       }

@@ -1,6 +1,6 @@
 /// The rows of a segment that have a key, found by a ``RowIndex``, in the order of the answer.
 final class IndexedRun: OrderedRows {
-  private let rows: RowIndex
+  private let source: RowIndex
   private let places: Range<Int>
   private let isDescending: Bool
   var index = 0
@@ -16,9 +16,9 @@ final class IndexedRun: OrderedRows {
   private var afterNext: Group?
   private var nextPage: RecordPage?
 
-  /// The rows at `places` of `rows`, backwards when `isDescending`.
-  init(_ rows: RowIndex, _ places: Range<Int>, isDescending: Bool) {
-    self.rows = rows
+  /// The rows at `places` of `source`, backwards when `isDescending`.
+  init(_ source: RowIndex, _ places: Range<Int>, isDescending: Bool) {
+    self.source = source
     self.places = places
     self.isDescending = isDescending
   }
@@ -29,23 +29,23 @@ final class IndexedRun: OrderedRows {
     isDescending ? places.upperBound &- 1 &- index : places.lowerBound &+ index
   }
 
-  func key(_ index: Int) -> MergeKey { rows.key(place(index)) }
+  func key(_ index: Int) -> MergeKey { source.key(place(index)) }
 
   /// Where the group's block is from.
   func origin(_ group: Group) -> BlockOrigin {
-    BlockOrigin(segment: rows.segment, entry: rows.directory.blocks[group.ordinal])
+    BlockOrigin(segment: source.segment, entry: source.directory.blocks[group.ordinal])
   }
 
   /// The rows of a group in its block.
   func blockRows(_ group: Group) -> [Int32] {
-    let first = rows.ranks(group.ordinal).lowerBound
-    return group.range.map { Int32(rows[place($0)].rank - first) }
+    let first = source.ranks(group.ordinal).lowerBound
+    return group.range.map { Int32(source[place($0)].rank - first) }
   }
 
   /// Appends where the records of a group begin in the page of its block.
   func appendOffsets(_ group: Group, to offsets: inout [UInt32]) {
     offsets.reserveCapacity(offsets.count + group.range.count)
-    for index in group.range { offsets.append(rows[place(index)].offset) }
+    for index in group.range { offsets.append(source[place(index)].offset) }
   }
 
   /// The group that begins at the index `start`, of which `end` cuts off what lies behind.
@@ -55,10 +55,10 @@ final class IndexedRun: OrderedRows {
   }
 
   private func find(from start: Int, to end: Int, near guess: Int) -> Group {
-    let ordinal = rows.ordinal(of: rows[place(start)], near: guess)
-    let ranks = rows.ranks(ordinal)
+    let ordinal = source.ordinal(of: source[place(start)], near: guess)
+    let ranks = source.ranks(ordinal)
     var next = start + 1
-    while next < end, ranks.contains(rows[place(next)].rank) { next += 1 }
+    while next < end, ranks.contains(source[place(next)].rank) { next += 1 }
     return Group(ordinal: ordinal, range: start..<next)
   }
 
@@ -67,32 +67,49 @@ final class IndexedRun: OrderedRows {
     return start < count ? find(from: start, to: count, near: group.ordinal) : nil
   }
 
-  /// The records of a group's block, if they are in memory and whole: else they may lie elsewhere
-  /// than when they were indexed.
+  /// Looks ahead to the first group.
+  /// - Returns: Whether its block's records are in memory.
+  func begin(in cache: ReadCache) -> Bool {
+    next = find(from: 0, to: count, near: 0)
+    lookAhead(in: cache)
+    return nextPage != nil
+  }
+
+  /// Takes a group: the records of its block, if they are in memory and whole; those that could not
+  /// be read an index does not know of.
   ///
   /// While the caller looks at them, the first ones of the next group come near, and what leads to
   /// those of the one after it.
-  func page(_ group: Group, in cache: ReadCache) -> RecordPage? {
-    let page: RecordPage?
-    if let next, next.range.lowerBound == group.range.lowerBound {
-      page = nextPage
-      self.next = next.range == group.range ? afterNext : find(after: group)
-    } else {
-      page = wholePage(group, next: nil, cache)
-      next = find(after: group)
+  func take(_ group: Group, in cache: ReadCache) -> RecordPage? {
+    guard let next, next.range.lowerBound == group.range.lowerBound else {
+      self.next = find(after: group)
+      lookAhead(in: cache)
+      return wholePage(group, next: nil, cache)
     }
+    let page = nextPage
+    if group.range.upperBound < next.range.upperBound {
+      // The rest of it comes next, and all else is as it was.
+      self.next = Group(
+        ordinal: next.ordinal, range: group.range.upperBound..<next.range.upperBound)
+    } else {
+      self.next = afterNext
+      lookAhead(in: cache)
+    }
+    return page
+  }
+
+  /// Finds the records of the next group, and the group after it.
+  private func lookAhead(in cache: ReadCache) {
     guard let next else {
       nextPage = nil
-      return page
+      return
     }
     afterNext = find(after: next)
     nextPage = wholePage(next, next: afterNext, cache)
-    if let nextPage {
-      for index in next.range.prefix(EventBatch.prefetchDistance) {
-        nextPage.prefetch(Int(rows[place(index)].offset))
-      }
+    guard let nextPage else { return }
+    for index in next.range.prefix(EventBatch.prefetchDistance) {
+      nextPage.prefetch(Int(source[place(index)].offset))
     }
-    return page
   }
 
   private func wholePage(_ group: Group, next: Group?, _ cache: ReadCache) -> RecordPage? {
@@ -101,8 +118,8 @@ final class IndexedRun: OrderedRows {
   }
 
   private func cacheKey(_ group: Group) -> CacheKey {
-    let offset = rows.directory.blocks[group.ordinal].offset
-    return CacheKey(.block, segment: rows.segment.firstSequence, offset: offset)
+    let offset = source.directory.blocks[group.ordinal].offset
+    return CacheKey(.block, segment: source.segment.firstSequence, offset: offset)
   }
 }
 
@@ -111,7 +128,7 @@ enum OpenRun {
   case block(MergeRun)
   case segment(IndexedRun)
 
-  var rows: any OrderedRows {
+  var ordered: any OrderedRows {
     switch self {
     case .block(let run): run
     case .segment(let run): run
