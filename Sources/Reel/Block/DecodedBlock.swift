@@ -292,7 +292,7 @@ final class DecodedBlock: Sendable {
     timestamps.prefetch(at: 0)
   }
 
-  /// Bytes of a block in memory, without what it refers to.
+  /// About the bytes of a block in memory, without what it refers to.
   static let instanceByteCount = 896
 
   func hasPayload(_ row: Int) -> Bool { payloadLengths.map { $0[row] != 0 } ?? false }

@@ -39,15 +39,12 @@ final class SegmentGroup: Sendable {
 /// memory of several at once.
 final class IDIndexes: Sendable {
   private struct Part {
-    var segment: Int
     var firstBlock: Int
     var index: FingerprintIndex
   }
 
-  private let parts: [Part]
-  /// For each segment, whether the parts cover all its blocks.
-  private let isCovered: [Bool]
-
+  /// For each segment its parts; nothing when they do not cover all its blocks.
+  private let parts: [[Part]?]
   private let group: SegmentGroup
   private let isFront: Bool
   /// For each segment the places of its records, once it was asked often.
@@ -62,21 +59,12 @@ final class IDIndexes: Sendable {
   /// Reads the indexes through `cache`, which keeps none of them by itself unless the group may
   /// grow; if `isFront`, they are checked, and all but their fronts is left in the files.
   init(_ group: SegmentGroup, isFront: Bool, cache: ReadCache, cost: inout QueryCost) {
-    var parts: [Part] = []
-    var isCovered: [Bool] = []
-    for (number, segment) in group.segments.enumerated() {
-      let found = try? Self.parts(
-        of: segment, isKept: group.mayGrow, cache: cache, cost: &cost)
-      isCovered.append(found != nil)
-      for (firstBlock, index) in found ?? [] {
-        let index = isFront ? index.front : index
-        parts.append(Part(segment: number, firstBlock: firstBlock, index: index))
-      }
+    parts = group.segments.map { segment in
+      let parts = try? Self.parts(of: segment, isKept: group.mayGrow, cache: cache, cost: &cost)
+      return isFront ? parts?.map { Part(firstBlock: $0.firstBlock, index: $0.index.front) } : parts
     }
     self.group = group
     self.isFront = isFront
-    self.parts = parts
-    self.isCovered = isCovered
     rows = group.segments.map { _ in nil }
   }
 
@@ -84,7 +72,6 @@ final class IDIndexes: Sendable {
     group = known.group
     isFront = known.isFront
     parts = known.parts
-    isCovered = known.isCovered
     self.rows = rows
   }
 
@@ -107,34 +94,26 @@ final class IDIndexes: Sendable {
   /// The indexes over all blocks of a segment, or nothing when some blocks have none.
   private static func parts(
     of segment: ReadableSegment, isKept: Bool, cache: ReadCache, cost: inout QueryCost
-  ) throws(ReelError) -> [(firstBlock: Int, index: FingerprintIndex)]? {
+  ) throws(ReelError) -> [Part]? {
     let directory = try segment.directory(cache, cost: &cost)
     guard directory.unindexed.isEmpty else { return nil }
-    var parts: [(firstBlock: Int, index: FingerprintIndex)] = []
+    var parts: [Part] = []
     for part in directory.indexes where part.column == .id {
       guard part.byteCount > 0 else { return nil }
       let index = try cache.fingerprints(part, of: segment, isKept: isKept, cost: &cost)
-      parts.append((part.blocks.lowerBound, index))
+      parts.append(Part(firstBlock: part.blocks.lowerBound, index: index))
     }
     return parts
-  }
-
-  private func blocks(
-    _ hash: UInt64, _ part: Part, _ cache: ReadCache
-  ) throws(ReelError) -> [Int] {
-    if part.index.isWhole { return part.index.blocks(hash) }
-    do throws(ReelError) {
-      return try part.index.blocks(hash, in: cache.file(group.segments[part.segment]))
-    } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
-      return []  // retention removed the segment meanwhile
-    }
   }
 
   /// The segments of which ids are found by their records.
   var segmentsByRecords: Int { rows.count { $0 != nil } }
 
   var byteCount: Int {
-    rows.reduce(parts.reduce(64) { $0 + $1.index.byteCount + 32 }) { $0 + ($1?.byteCount ?? 8) }
+    let indexes = parts.reduce(64) { total, parts in
+      (parts ?? []).reduce(total + 32) { $0 + $1.index.byteCount + 16 }
+    }
+    return rows.reduce(indexes) { $0 + ($1?.byteCount ?? 8) }
   }
 
   /// What a segment has of an id that is looked for.
@@ -157,7 +136,7 @@ final class IDIndexes: Sendable {
     // Each is one place of memory: they come near at the same time.
     let rowHash = IDRows.hash(id)
     for rows in rows { rows?.prefetch(rowHash) }
-    for number in isCovered.indices.reversed() {
+    for number in group.segments.indices.reversed() {
       let segment = group.segments[number]
       if let rows = rows[number], !removals.mayRemove(from: segment.summary.stretch) {
         switch rows.find(id, rowHash, in: cache) {
@@ -174,13 +153,19 @@ final class IDIndexes: Sendable {
 
   /// The blocks of a segment that may have the id with `hash`; nothing when none can.
   private func blocks(
-    _ hash: UInt64, _ segment: Int, _ cache: ReadCache
+    _ hash: UInt64, _ number: Int, _ cache: ReadCache
   ) throws(ReelError) -> Found? {
-    guard isCovered[segment] else { return .unknown }
+    guard let parts = parts[number] else { return .unknown }
     var ordinals: [Int] = []
-    for part in parts where part.segment == segment {
+    for part in parts {
       do throws(ReelError) {
-        for block in try blocks(hash, part, cache) { ordinals.append(part.firstBlock + block) }
+        let blocks =
+          part.index.isWhole
+          ? part.index.blocks(hash)
+          : try part.index.blocks(hash, in: cache.file(group.segments[number]))
+        for block in blocks { ordinals.append(part.firstBlock + block) }
+      } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
+        return nil  // retention removed the segment meanwhile
       } catch .corrupted {
         return .unknown
       }

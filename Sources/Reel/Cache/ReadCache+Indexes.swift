@@ -39,9 +39,7 @@ extension ReadCache {
     cost: inout QueryCost
   ) throws(ReelError) -> SegmentKeys? {
     guard case .complete(let trailer) = segment.form else { return nil }
-    let key = CacheKey(
-      .keys, segment: segment.firstSequence,
-      offset: trailer.directoryOffset << 8 | Int(column.rawValue))
+    let key = Self.key(.keys, column, of: segment, trailer)
     if case .keys(let keys)? = find(key) { return keys.value }
     let directory = try directory(trailer, of: segment, cost: &cost)
     let keys = try SegmentKeys(
@@ -148,7 +146,7 @@ extension ReadCache {
   /// Where the rows of each key of a column are, if that was asked often enough to be indexed.
   func rowIndex(_ column: ColumnID, of segment: ReadableSegment) -> RowIndex? {
     guard case .complete(let trailer) = segment.form,
-      case .rowIndex(let index)? = find(Self.rowIndexKey(column, of: segment, trailer))
+      case .rowIndex(let index)? = find(Self.key(.rowIndex, column, of: segment, trailer))
     else { return nil }
     return index
   }
@@ -159,7 +157,7 @@ extension ReadCache {
     _ column: ColumnID, of segment: ReadableSegment, _ directory: ReadableDirectory
   ) {
     guard case .complete(let trailer) = segment.form else { return }
-    let key = Self.rowIndexKey(column, of: segment, trailer)
+    let key = Self.key(.rowIndex, column, of: segment, trailer)
     var count = 1
     switch find(key) {
     case .rowIndex?: return
@@ -176,15 +174,16 @@ extension ReadCache {
 
   func keep(_ index: RowIndex, _ column: ColumnID, of segment: ReadableSegment) {
     guard case .complete(let trailer) = segment.form else { return }
-    let key = Self.rowIndexKey(column, of: segment, trailer)
+    let key = Self.key(.rowIndex, column, of: segment, trailer)
     keep(.rowIndex(index), key, byteCount: index.byteCount)
   }
 
-  private static func rowIndexKey(
-    _ column: ColumnID, of segment: ReadableSegment, _ trailer: Trailer
+  /// Names something of a column of a segment as it is with this trailer.
+  private static func key(
+    _ kind: CacheKey.Kind, _ column: ColumnID, of segment: ReadableSegment, _ trailer: Trailer
   ) -> CacheKey {
     CacheKey(
-      .rowIndex, segment: segment.firstSequence,
+      kind, segment: segment.firstSequence,
       offset: trailer.directoryOffset << 8 | Int(column.rawValue))
   }
 }

@@ -20,7 +20,7 @@ extension QuerySources {
     guard let (index, places) = found else { return nil }
     let run = IndexedRun(
       index, narrow(places, of: index, to: range), isDescending: isDescending)
-    return run.isAtEnd || begin(run) ? run : nil
+    return run.isAtEnd || run.begin(in: cache) ? run : nil
   }
 
   /// Leaves out other times than `range`, and what the query goes on after.
@@ -31,15 +31,12 @@ extension QuerySources {
       places.lowerBound
         + firstIndex(places.count) { predicate(index.key(places.lowerBound + $0)) }
     }
-    var lower = places.lowerBound
-    var upper = places.upperBound
-    guard let stretch = places.isEmpty ? nil : (index.key(lower), index.key(upper - 1)) else {
-      return places
-    }
-    if stretch.0.timestamp < range.lowerBound {
+    guard !places.isEmpty else { return places }
+    var (lower, upper) = (places.lowerBound, places.upperBound)
+    if index[lower].timestamp < range.lowerBound {
       lower = first { $0.timestamp >= range.lowerBound }
     }
-    if stretch.1.timestamp > range.upperBound {
+    if index[upper - 1].timestamp > range.upperBound {
       upper = first { $0.timestamp > range.upperBound }
     }
     if let after {
@@ -50,5 +47,34 @@ extension QuerySources {
       }
     }
     return lower..<max(lower, upper)
+  }
+
+  /// Where the rows of each key of a column of a segment are, if that is indexed and nothing of its
+  /// blocks has to be told.
+  private func rowIndex(_ column: ColumnID, _ segment: ReadableSegment) -> RowIndex? {
+    guard let index = cache.rowIndex(column, of: segment), index.attributeCount <= declarationCount
+    else { return nil }
+    return index
+  }
+
+  /// Whether nothing has been removed from a segment: an index does not know of that.
+  func mayBeIndexed(_ segment: ReadableSegment) -> Bool {
+    !snapshot.removals.mayRemove(from: segment.summary.stretch)
+  }
+
+  /// The records of rows that an index found, if their block's are in memory.
+  func page(_ group: IndexedRun.Group, of run: IndexedRun) -> RecordPage? {
+    cost.rowsExamined += group.range.count
+    return run.take(group, in: cache)
+  }
+
+  /// The rows that an index found in a block of which not all records are in memory; nothing when
+  /// it is damaged or gone.
+  func run(_ group: IndexedRun.Group, of run: IndexedRun) throws(ReelError) -> MergeRun? {
+    let origin = run.origin(group)
+    guard let kept = try find(origin, columns) else { return nil }
+    let rows = run.blockRows(group)
+    return self.run(
+      kept, origin: origin, RowSelection(rows, 0..<rows.count, isReversed: false))
   }
 }

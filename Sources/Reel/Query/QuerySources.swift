@@ -3,18 +3,18 @@
 final class QuerySources {
   let filter: BlockFilter
   /// The columns that the filter looks at.
-  private let columns: ColumnSet
+  let columns: ColumnSet
   let snapshot: Snapshot
-  private let cache: ReadCache
+  let cache: ReadCache
   let isDescending: Bool
   /// What the query goes on after.
   let after: MergeKey?
   /// The time range, narrowed by that; nothing when no event can match.
   let range: ClosedRange<Int64>?
-  private(set) var cost = QueryCost()
+  var cost = QueryCost()
   private var damages: [Corruption] = []
   private var hasNotedAttributes = false
-  private let declarationCount: Int
+  let declarationCount: Int
   /// Decodes ahead of an answer that takes many blocks, once it has taken some.
   private var ahead: ReadAhead?
   private var takenCount = 0
@@ -148,38 +148,6 @@ final class QuerySources {
     }
   }
 
-  /// Where the rows of each key of a column of a segment are, if that is indexed and nothing of its
-  /// blocks has to be told.
-  func rowIndex(_ column: ColumnID, _ segment: ReadableSegment) -> RowIndex? {
-    guard let index = cache.rowIndex(column, of: segment), index.attributeCount <= declarationCount
-    else { return nil }
-    return index
-  }
-
-  /// Whether nothing has been removed from a segment: an index does not know of that.
-  func mayBeIndexed(_ segment: ReadableSegment) -> Bool {
-    !snapshot.removals.mayRemove(from: segment.summary.stretch)
-  }
-
-  /// The records of rows that an index found, if their block's are in memory.
-  func page(_ group: IndexedRun.Group, of run: IndexedRun) -> RecordPage? {
-    cost.rowsExamined += group.range.count
-    return run.take(group, in: cache)
-  }
-
-  /// Whether the records of the first rows that an index found are in memory.
-  func begin(_ run: IndexedRun) -> Bool { run.begin(in: cache) }
-
-  /// The rows that an index found in a block of which not all records are in memory; nothing when
-  /// it is damaged or gone.
-  func run(_ group: IndexedRun.Group, of run: IndexedRun) throws(ReelError) -> MergeRun? {
-    let origin = run.origin(group)
-    guard let kept = try find(origin, columns) else { return nil }
-    let rows = run.blockRows(group)
-    return self.run(
-      kept, origin: origin, RowSelection(rows, 0..<rows.count, isReversed: false))
-  }
-
   /// The blocks of a segment that may have matches.
   func expand(_ segment: ReadableSegment) throws(ReelError) -> BlockWalk? {
     guard let range, let (directory, ordinals) = try open(segment) else { return nil }
@@ -267,7 +235,7 @@ final class QuerySources {
     return selection(kept.block, range, 0).map { run(kept, origin: origin, $0) }
   }
 
-  private func run(_ kept: KeptBlock, origin: BlockOrigin?, _ rows: RowSelection) -> MergeRun {
+  func run(_ kept: KeptBlock, origin: BlockOrigin?, _ rows: RowSelection) -> MergeRun {
     guard let run = spareRun else { return MergeRun(kept, origin: origin, rows: rows) }
     spareRun = nil
     run.begin(kept, origin: origin, rows: rows)
@@ -337,7 +305,7 @@ final class QuerySources {
     try find(origin, wanted, isPartial: isPartial, isKept: isKept)?.block
   }
 
-  private func find(
+  func find(
     _ origin: BlockOrigin, _ wanted: ColumnSet, isPartial: Bool = false, isKept: Bool = true
   ) throws(ReelError) -> KeptBlock? {
     do {

@@ -380,7 +380,7 @@ extension Array where Element == UInt8 {
   }
 
   /// Appends `value` as an unsigned LEB128 integer: seven bits a byte, least significant first.
-  mutating func append(varint value: UInt64) {
+  package mutating func append(varint value: UInt64) {
     var rest = value
     while rest >= 0x80 {
       append(UInt8(truncatingIfNeeded: rest) | 0x80)

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Reel
@@ -124,6 +125,35 @@ import Testing
         #expect(answer.cost.segmentsOpened < segments.count, "seed \(seed)")
         #expect(answer.cost.blocksDecoded > 0, "seed \(seed)")
       }
+    }
+  }
+
+  @Test(arguments: seeds(2), [Query.Order.ascending, .descending])
+  func damageThatAnIndexDoesNotKnowOfIsFoundAllTheSame(seed: UInt64, order: Query.Order) throws {
+    try Self.with(seed: seed) { recording, _ in
+      try Self.askOften(recording, seed)
+      let segment = try #require(try recording.snapshot().segments.first)
+      let index = try #require(recording.cache.rowIndex(.kind, of: segment))
+      // Payloads lie last in a block.
+      let block = index.directory.blocks[index.directory.blocks.count / 2]
+      let path = recording.path + "/" + segment.name
+      var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+      bytes[block.offset + block.byteCount - 20] ^= 0x55
+      try bytes.write(to: URL(fileURLWithPath: path))
+      let (plain, indexed) = (
+        try Recording(path: recording.path), try Recording(path: recording.path)
+      )
+      try indexed.forEach { _ in }
+      indexed.cache.keep(index, .kind, of: segment)
+      for kind in RandomEvents.kinds {
+        var query = Query(order: order)
+        query.kinds = [kind]
+        let wanted = try plain.events(query, limit: nil)
+        let answer = try indexed.events(query, limit: nil)
+        #expect(difference(answer.events, wanted.events) == nil, "seed \(seed): \(kind)")
+        #expect(answer.completeness.damages == wanted.completeness.damages, "seed \(seed)")
+      }
+      #expect(try !plain.events(Query(), limit: nil).completeness.damages.isEmpty)
     }
   }
 

@@ -65,18 +65,11 @@ final class PacketEncoder: @unchecked Sendable {
     Result {
       var bytes: [UInt8] = []
       for packet in packets {
-        let frame: [UInt8] = try packet.frame.serializedBytes()
-        guard let event = packet.event else {
-          append(length: frame.count, of: packetField, to: &bytes)
-          bytes += frame
-          continue
+        var content: [UInt8] = try packet.frame.serializedBytes()
+        if let event = packet.event {
+          append(try event.serializedBytes(), as: trackEventField, to: &content)
         }
-        let content: [UInt8] = try event.serializedBytes()
-        let head = lengthByteCount(content.count) + 1
-        append(length: frame.count + head + content.count, of: packetField, to: &bytes)
-        bytes += frame
-        append(length: content.count, of: trackEventField, to: &bytes)
-        bytes += content
+        append(content, as: packetField, to: &bytes)
       }
       return bytes
     }
@@ -86,19 +79,11 @@ final class PacketEncoder: @unchecked Sendable {
   private static let packetField: UInt8 = 1
   private static let trackEventField: UInt8 = 11
 
-  /// Appends the tag of a field that has a length, and that as a varint.
-  private static func append(length: Int, of field: UInt8, to bytes: inout [UInt8]) {
+  /// Appends a field that has a length: its tag, that as a varint, the content.
+  private static func append(_ content: [UInt8], as field: UInt8, to bytes: inout [UInt8]) {
     bytes.append(field << 3 | 2)
-    var rest = length
-    while rest >= 0x80 {
-      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-      rest >>= 7
-    }
-    bytes.append(UInt8(truncatingIfNeeded: rest))
-  }
-
-  private static func lengthByteCount(_ length: Int) -> Int {
-    max(1, (Int.bitWidth - length.leadingZeroBitCount + 6) / 7)
+    bytes.append(varint: UInt64(content.count))
+    bytes += content
   }
 
   private func finish(_ result: Result<[UInt8], any Error>) {
