@@ -85,6 +85,12 @@ public struct RecorderConfiguration: Sendable {
   /// is in memory until then, 16 bytes an id.
   var segmentEventCount = 1 << 19
 
+  /// Sealed segments over which an index is made that says which of them may have a key: at 16
+  /// MiB a segment, one for 2.5 million events.
+  ///
+  /// A key is then asked of a sixteenth as many files, and for 16 segments 4 MB more are written.
+  var mergedSegmentCount = 16
+
   var clock: any Clock = SystemClock()
 
   /// Creates the default configuration.

@@ -97,7 +97,7 @@ public final class Recording: Sendable {
   ) throws(ReelError) -> Snapshot {
     let file = try folder.open(name, .read)
     var draft = SnapshotDraft()
-    let segment = try SnapshotReader.readable(
+    let segment = try ReadableSegment.read(
       file, name: name, expected: nil, byteCount: try file.byteCount(), old: nil,
       recording: &draft.recording)
     draft.segments = [segment]

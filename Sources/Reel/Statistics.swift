@@ -20,6 +20,8 @@ public struct Statistics: Hashable, Sendable {
   public internal(set) var segmentByteCount = 0
   /// Bytes of them that are indexes and directories.
   public internal(set) var indexByteCount = 0
+  /// Bytes of merged indexes, which are files of their own.
+  public internal(set) var mergedIndexByteCount = 0
   /// Bytes of the blocks before compression.
   public internal(set) var rawByteCount = 0
   /// Bytes of write-ahead buffer files.
@@ -57,6 +59,7 @@ extension Recording {
     statistics.segmentCount = snapshot.segments.count
     statistics.nextSequenceNumber = SequenceNumber(rawValue: snapshot.nextSequence)
     statistics.bufferByteCount = snapshot.bufferByteCount
+    statistics.mergedIndexByteCount = snapshot.mergedIndexByteCount
     statistics.damages = snapshot.damages
     var physical = 0
     var cost = QueryCost()

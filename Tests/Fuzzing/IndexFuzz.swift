@@ -49,10 +49,10 @@ enum IndexFuzz {
   private static func fingerprints(
     _ raw: [UInt8], _ blockCount: Int, _ faults: inout FuzzFaults
   ) {
-    guard let index = try? FingerprintIndex(decoding: raw, blockCount: blockCount) else { return }
+    guard let index = try? FingerprintIndex(decoding: raw, ordinalCount: blockCount) else { return }
     for number in 0..<UInt64(256) {
       let hash = number &* 0x0101_0101_0101_0101 ^ UInt64(raw.last ?? 0)
-      let blocks = index.blocks(hash)
+      let blocks = index.ordinals(hash)
       faults.expect(blocks.allSatisfy { $0 < blockCount }, "a block that is not covered")
     }
     let front = index.front

@@ -70,6 +70,16 @@ struct DumpCommand: ParsableCommand {
       } else {
         write(document, to: &out)
       }
+    case .mergedIndex:
+      let merged = try MergedIndexInspection(path: file)
+      damages = merged.damages
+      if let hex {
+        try dumpBytes(hex, merged.byteCount, &out) { try merged.bytes($0) }
+      } else if records || index != nil {
+        throw ValidationError("a merged index has no records and does not hold its keys")
+      } else {
+        MergedIndexDump(merged: merged, json: json).write(to: &out)
+      }
     }
     out.flush()
     for damage in damages { Console.error("damage: \(damage)") }

@@ -57,7 +57,8 @@ struct InfoReport {
     let stored =
       statistics.eventCount + statistics.hiddenEventCount - statistics.bufferedEventCount
     guard stored > 0 else { return nil }
-    return Double(statistics.segmentByteCount) / Double(stored)
+    return Double(statistics.segmentByteCount + statistics.mergedIndexByteCount)
+      / Double(stored)
   }
 
   private var span: UInt64? {
@@ -118,6 +119,9 @@ struct InfoReport {
     var size =
       "\(Wording.bytes(statistics.segmentByteCount)), of which"
       + " \(Wording.bytes(statistics.indexByteCount)) indexes"
+    if statistics.mergedIndexByteCount > 0 {
+      size += ", and \(Wording.bytes(statistics.mergedIndexByteCount)) merged indexes"
+    }
     if let bytesPerEvent { size += ", \(Wording.fixed(bytesPerEvent, digits: 1)) bytes an event" }
     lines.append(field("on disk", size))
     if let ratio {

@@ -13,6 +13,7 @@ extension InfoReport {
     writer.member("blocks", statistics.blockCount)
     writer.member("segment_bytes", statistics.segmentByteCount)
     writer.member("index_bytes", statistics.indexByteCount)
+    writer.member("merged_index_bytes", statistics.mergedIndexByteCount)
     writer.member("raw_bytes", statistics.rawByteCount)
     writer.member("buffer_bytes", statistics.bufferByteCount)
     writer.member("buffered_events", statistics.bufferedEventCount)

@@ -6,8 +6,7 @@ final class Flusher: Sendable {
   private let log: AppendLog
   private let configuration: RecorderConfiguration
   private let runID: UInt64
-  private let syncer: Syncer
-  private let compressor: BlockCompressor
+  private let helpers: FlusherThreads
   private let thread: WorkerThread
 
   /// Bytes of the buffer that are taken at once; room is given back in such steps.
@@ -29,28 +28,21 @@ final class Flusher: Sendable {
     self.log = log
     self.configuration = configuration
     self.runID = runID
-    let syncer = try Syncer()
-    self.syncer = syncer
-    let compressor: BlockCompressor
-    do throws(ReelError) {
-      compressor = try BlockCompressor()
-    } catch {
-      syncer.stop()
-      throw error
-    }
-    self.compressor = compressor
+    let helpers = try FlusherThreads(folder: appender.folder, clock: configuration.clock)
+    self.helpers = helpers
     var appender = appender
-    appender.compressor = compressor
+    appender.compressor = helpers.compressor
+    appender.beginMerging(helpers.merger)
     let work = Work(
-      log: log, configuration: configuration, runID: runID, appender: appender, syncer: syncer)
+      log: log, configuration: configuration, runID: runID, appender: appender,
+      syncer: helpers.syncer)
     do throws(ReelError) {
       thread = try WorkerThread {
         var work = work
         work.run()
       }
     } catch {
-      compressor.stop()
-      syncer.stop()
+      helpers.stop()
       throw error
     }
   }
@@ -58,8 +50,7 @@ final class Flusher: Sendable {
   /// Waits until the flusher has finished, after ``AppendLog/beginClosing()`` or a failure.
   func join() {
     thread.join()
-    compressor.stop()
-    syncer.stop()
+    helpers.stop()
   }
 
   /// The flusher's own state, touched by its thread alone.
@@ -455,6 +446,7 @@ final class Flusher: Sendable {
         }
         condemned.removeFirst()
       }
+      for name in appender.takeObsoleteIndexes() { try? appender.folder.unlink(name) }
     }
 
     /// Waits for room on the disk.

@@ -6,7 +6,7 @@ struct CacheKey: Hashable, Sendable {
   private let place: UInt64
 
   enum Kind: UInt64 {
-    case block, directory, index, keys, group, rowIndex, file
+    case block, directory, index, keys, group, rowIndex, merged, file
   }
 
   init(_ kind: Kind, segment: UInt64, offset: Int = 0) {

@@ -161,8 +161,8 @@ final class IDIndexes: Sendable {
       do throws(ReelError) {
         let blocks =
           part.index.isWhole
-          ? part.index.blocks(hash)
-          : try part.index.blocks(hash, in: cache.file(group.segments[number]))
+          ? part.index.ordinals(hash)
+          : try part.index.ordinals(hash, in: cache.file(group.segments[number]).file)
         for block in blocks { ordinals.append(part.firstBlock + block) }
       } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
         return nil  // retention removed the segment meanwhile

@@ -19,7 +19,7 @@ extension ReadCache {
   ///
   /// When those of all groups would take more than half of the cache, only their fronts are kept.
   func ids(_ group: SegmentGroup, eventCount: Int, cost: inout QueryCost) -> IDIndexes {
-    let isFront = eventCount > capacity / 2 / FingerprintIndex.usualByteCount
+    let isFront = keepsFronts(eventCount: eventCount)
     let (known, isDue) = countLookUp(of: group.key)
     guard case .ids(let indexes)? = known else {
       let indexes = IDIndexes(group, isFront: isFront, cache: self, cost: &cost)
@@ -135,7 +135,7 @@ extension ReadCache {
     cost.bytesRead += part.byteCount
     do throws(ByteReader.Malformed) {
       let index = try FingerprintIndex(
-        decoding: raw, blockCount: part.blocks.count, at: part.offset + ReelFrame.overhead)
+        decoding: raw, ordinalCount: part.blocks.count, at: part.offset + ReelFrame.overhead)
       if isKept { keep(.fingerprints(index), key, byteCount: index.byteCount) }
       return index
     } catch {

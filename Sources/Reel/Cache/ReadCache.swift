@@ -12,12 +12,14 @@ final class ReadCache: Sendable {
     case fingerprints(FingerprintIndex)
     case keys(Shared<SegmentKeys>)
     case ids(IDIndexes)
+    /// Nothing for one that is damaged or of other segments.
+    case merged(MergedKeys?)
     case rowIndex(RowIndex)
     /// How often rows were asked for that nobody has indexed.
     case questions(Int)
   }
 
-  private let folder: any Folder
+  let folder: any Folder
   private let temporaryPath: String?
   let capacity: Int
   private let lock = Lock()

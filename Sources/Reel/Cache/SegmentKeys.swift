@@ -60,7 +60,7 @@ final class SegmentKeys: Sendable {
         switch part {
         case .filter(let filter): if filter.mayHave(hash) { return true }
         case .fingerprints(let index):
-          if try !index.blocks(hash, in: cache.file(segment)).isEmpty { return true }
+          if try !index.ordinals(hash, in: cache.file(segment).file).isEmpty { return true }
         }
       }
     }

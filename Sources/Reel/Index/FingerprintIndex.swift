@@ -1,33 +1,43 @@
-/// An index that answers "which blocks may have this key" from 16 bits of each key's hash: for ids,
-/// and for columns whose keys are too many to be listed.
+/// An index that answers "which of some things may have this key" from some bits of each key's
+/// hash: which blocks of a segment, for ids and for columns whose keys are too many to be listed;
+/// and which segments, in ``MergedIndex``.
 ///
-/// Keys are spread over buckets of 16 on average by the upper half of their hash; a bucket lists
-/// the low 16 bits of each and the ordinal of its block, bit-packed. That is 3.2 bytes a key, and
-/// one look-up in 4,000 names a block in vain. Normative: format-spec.md, "Fingerprint indexes".
+/// Keys are spread over buckets of 8 to 16 by the highest bits of their hash; a bucket has the bits
+/// after those of each key, its fingerprint, and the ordinal of its block or segment. With 16 bits
+/// that is 3.2 bytes a key, and one look-up in 5,000 names a block in vain. Since a fingerprint
+/// goes on where the bucket ends, an index of shorter ones over many segments is made from theirs,
+/// without a look at the keys. Normative: format-spec.md, "Fingerprint indexes".
 ///
-/// | field        | size            |                                                  |
-/// | :----------- | :-------------- | :----------------------------------------------- |
-/// | keyCount     | u32             |                                                  |
-/// | bucketCount  | u32             | at least 1                                       |
-/// | ordinalBits  | u8              | 0 to 32                                          |
-/// | counts       | bucketCount     | u8 each: the keys in a bucket                    |
-/// | fingerprints | 2 × keyCount    | in order of buckets                              |
-/// | ordinals     | to a whole byte | keyCount × ordinalBits bits, lowest bit first    |
+/// | field           | size            |                                                        |
+/// | :-------------- | :-------------- | :----------------------------------------------------- |
+/// | keyCount        | u32             |                                                        |
+/// | bucketBits      | u8              | 0 to 28: there are 2 to the power of it                |
+/// | fingerprintBits | u8              | 1 to 24                                                |
+/// | ordinalBits     | u8              | 0 to 32                                                |
+/// | counts          | 1 a bucket      | u8 each: the keys in it                                |
+/// | entries         | to a whole byte | in order of buckets, lowest bit first: the fingerprint |
+/// |                 |                 | and above it the ordinal                               |
 final class FingerprintIndex: Sendable {
-  private static let headerByteCount = 9
-  private static let keysPerBucket = 16
+  static let headerByteCount = 7
+  /// Buckets have at most so many keys on average, and half as many at least.
+  static let keysPerBucket = 16
   private static let bucketsPerStart = 16
+  /// The bits of a fingerprint in a segment's own indexes.
+  static let usualFingerprintBits = 16
+  static let maximumBucketBits = 28
+  static let maximumFingerprintBits = 24
   /// About what a key takes, in bytes.
   static let usualByteCount = 4
 
-  /// The content, or only what lies ahead of the fingerprints.
+  /// The content, or only what lies ahead of the entries.
   private let raw: [UInt8]
   /// Of the content in its file.
   private let offset: Int
   let keyCount: Int
-  private let bucketCount: Int
+  let bucketBits: Int
+  let fingerprintBits: Int
   private let ordinalBits: Int
-  private let blockCount: Int
+  private let ordinalCount: Int
   /// The keys ahead of each 16th bucket.
   private let starts: [UInt32]
 
@@ -35,75 +45,47 @@ final class FingerprintIndex: Sendable {
   /// bucket however many there are, as one id in very many blocks does: the column is then not
   /// indexed.
   static func encode(_ keys: [(hash: UInt64, block: UInt32)], blockCount: Int) -> [UInt8] {
-    var bucketCount = max(1, keys.count / keysPerBucket)
-    var counts = [UInt32](repeating: 0, count: bucketCount)
+    var builder = FingerprintIndexBuilder(
+      keyCount: keys.count, ordinalCount: blockCount, fingerprintBits: usualFingerprintBits)
     while true {
-      for key in keys { counts[bucket(key.hash, bucketCount)] += 1 }
-      guard let largest = counts.max(), largest > 255, bucketCount < keys.count else { break }
-      bucketCount *= 2
-      counts = [UInt32](repeating: 0, count: bucketCount)
+      for key in keys { builder.count(key.hash) }
+      if builder.beginEntries() { break }
+      guard builder.bucketCount < keys.count, builder.doubleBuckets() else { return [] }
     }
-    var next = [Int](repeating: 0, count: bucketCount)
-    var total = 0
-    for index in 0..<bucketCount {
-      next[index] = total
-      total += Int(counts[index])
-    }
-    var sorted = [Int](repeating: 0, count: keys.count)
-    for (index, key) in keys.enumerated() {
-      let bucket = bucket(key.hash, bucketCount)
-      sorted[next[bucket]] = index
-      next[bucket] += 1
-    }
-    guard counts.allSatisfy({ $0 <= 255 }) else { return [] }
-    let ordinalBits = blockCount <= 1 ? 0 : Int.bitWidth - (blockCount - 1).leadingZeroBitCount
-    var raw: [UInt8] = []
-    raw.reserveCapacity(headerByteCount + bucketCount + keys.count * 4)
-    raw.append(littleEndian: UInt32(keys.count))
-    raw.append(littleEndian: UInt32(bucketCount))
-    raw.append(UInt8(ordinalBits))
-    for count in counts { raw.append(UInt8(count)) }
-    for index in sorted { raw.append(littleEndian: UInt16(truncatingIfNeeded: keys[index].hash)) }
-    var bits: UInt64 = 0
-    var filled = 0
-    for index in sorted {
-      bits |= UInt64(keys[index].block) << UInt64(filled)
-      filled += ordinalBits
-      while filled >= 8 {
-        raw.append(UInt8(truncatingIfNeeded: bits))
-        bits >>= 8
-        filled -= 8
-      }
-    }
-    if filled > 0 { raw.append(UInt8(truncatingIfNeeded: bits)) }
-    return raw
+    for key in keys { builder.add(key.hash, ordinal: key.block) }
+    return builder.finish()
   }
 
-  /// Decodes an index over `blockCount` blocks whose content begins at `offset` of its file.
+  /// Decodes an index over `ordinalCount` blocks or segments whose content begins at `offset` of
+  /// its file.
   init(
-    decoding raw: [UInt8], blockCount: Int, at offset: Int = 0
+    decoding raw: [UInt8], ordinalCount: Int, at offset: Int = 0
   ) throws(ByteReader.Malformed) {
     let span = raw.rawSpan
     var reader = ByteReader(span)
     keyCount = Int(try reader.integer(UInt32.self, "the number of keys"))
-    bucketCount = Int(try reader.integer(UInt32.self, "the number of buckets"))
+    bucketBits = Int(try reader.integer(UInt8.self, "the bits of a bucket"))
+    fingerprintBits = Int(try reader.integer(UInt8.self, "the bits of a fingerprint"))
     ordinalBits = Int(try reader.integer(UInt8.self, "the bits of an ordinal"))
-    guard bucketCount >= 1, ordinalBits <= 32,
-      reader.remaining == bucketCount + 2 * keyCount + (keyCount * ordinalBits + 7) / 8
+    guard bucketBits <= Self.maximumBucketBits, ordinalBits <= 32,
+      (1...Self.maximumFingerprintBits).contains(fingerprintBits),
+      reader.remaining
+        == 1 << bucketBits + (keyCount * (fingerprintBits + ordinalBits) + 7) / 8
     else {
       throw ByteReader.Malformed("a fingerprint index", "has a wrong length", found: keyCount)
     }
     var starts: [UInt32] = []
     var total = 0
-    for bucket in 0..<bucketCount {
+    for bucket in 0..<(1 << bucketBits) {
       if bucket % Self.bucketsPerStart == 0 { starts.append(UInt32(total)) }
       total += Int(span.byte(at: Self.headerByteCount + bucket))
+      guard total <= keyCount else { break }
     }
     guard total == keyCount else {
       throw ByteReader.Malformed("the buckets' counts", "do not add up", found: total)
     }
     self.starts = starts
-    self.blockCount = blockCount
+    self.ordinalCount = ordinalCount
     self.raw = raw
     self.offset = offset
   }
@@ -111,104 +93,146 @@ final class FingerprintIndex: Sendable {
   /// The part of `index` that it takes to find the keys of a bucket in the file.
   private init(front index: FingerprintIndex) {
     keyCount = index.keyCount
-    bucketCount = index.bucketCount
+    bucketBits = index.bucketBits
+    fingerprintBits = index.fingerprintBits
     ordinalBits = index.ordinalBits
-    blockCount = index.blockCount
+    ordinalCount = index.ordinalCount
     starts = index.starts
     offset = index.offset
-    raw = Array(index.raw[..<index.fingerprintsStart])
+    raw = Array(index.raw[..<index.entriesStart])
   }
 
-  /// The index without its fingerprints and ordinals: a twentieth of it, for recordings whose
-  /// indexes do not fit into memory.
+  /// The index without its entries: a twentieth of it, for recordings whose indexes do not fit into
+  /// memory.
   ///
   /// The whole was checked against its checksum; sealed segments do not change.
   var front: FingerprintIndex { FingerprintIndex(front: self) }
 
   /// Whether all of it is in memory.
-  var isWhole: Bool { raw.count > fingerprintsStart || keyCount == 0 }
+  var isWhole: Bool { raw.count > entriesStart || keyCount == 0 }
 
   var byteCount: Int { raw.count + starts.count * 4 + 64 }
 
-  private var fingerprintsStart: Int { Self.headerByteCount + bucketCount }
-  private var ordinalsStart: Int { fingerprintsStart + 2 * keyCount }
+  private var entriesStart: Int { Self.headerByteCount + 1 << bucketBits }
+  private var entryBits: Int { fingerprintBits + ordinalBits }
 
-  /// The keys of the bucket of `hash`, by number.
-  private func keys(_ hash: UInt64) -> Range<Int> {
+  /// The keys of a bucket, by number.
+  private func keys(bucket: Int) -> Range<Int> {
     let raw = raw
     let span = raw.rawSpan
-    let bucket = Self.bucket(hash, bucketCount)
     var key = Int(starts[bucket / Self.bucketsPerStart])
     let first = Self.headerByteCount + bucket / Self.bucketsPerStart * Self.bucketsPerStart
     key += span.sum(first..<(Self.headerByteCount + bucket))
     return key..<(key + Int(span.byte(at: Self.headerByteCount + bucket)))
   }
 
-  /// The ordinals of the blocks that may have the key with `hash`, ascending, each once; the index
-  /// must be whole.
-  func blocks(_ hash: UInt64) -> [Int] {
+  /// The ordinals of what may have the key with `hash`, ascending, each once; the index must be
+  /// whole.
+  func ordinals(_ hash: UInt64) -> [Int] {
     guard keyCount > 0 else { return [] }
     let raw = raw
-    let span = raw.rawSpan
-    let wanted = UInt16(truncatingIfNeeded: hash)
-    let keys = keys(hash)
-    var blocks: [Int] = []
-    let start = fingerprintsStart &+ 2 &* keys.lowerBound
-    for place in 0..<keys.count
-    where span.integer(at: start &+ 2 &* place, as: UInt16.self) == wanted {
-      let key = keys.lowerBound + place
-      let start = ordinalsStart + key * ordinalBits / 8
-      blocks.append(ordinal(key, span.extracting(start..<min(start + 5, span.byteCount))))
-    }
-    return blocks.count > 1 ? distinct(blocks) : blocks.filter { $0 < blockCount }
+    let keys = keys(bucket: Fingerprint.bucket(hash, bits: bucketBits))
+    return ordinals(hash, keys, raw.rawSpan, at: entriesStart)
   }
 
-  /// As ``blocks(_:)``, reading what is not in memory.
-  func blocks(_ hash: UInt64, in file: SegmentFile) throws(ReelError) -> [Int] {
-    let keys = keys(hash)
+  /// As ``ordinals(_:)``, reading what is not in memory.
+  func ordinals(_ hash: UInt64, in file: any File) throws(ReelError) -> [Int] {
+    guard !isWhole else { return ordinals(hash) }
+    let keys = keys(bucket: Fingerprint.bucket(hash, bits: bucketBits))
     guard !keys.isEmpty else { return [] }
-    let fingerprints = try read(fingerprintsStart + 2 * keys.lowerBound, 2 * keys.count, file)
-    let span = fingerprints.rawSpan
-    let wanted = UInt16(truncatingIfNeeded: hash)
-    let end = ordinalsStart + (keyCount * ordinalBits + 7) / 8
-    var blocks: [Int] = []
-    for (place, key) in keys.enumerated()
-    where span.integer(at: 2 * place, as: UInt16.self) == wanted {
-      let start = ordinalsStart + key * ordinalBits / 8
-      let bytes = try read(start, min(5, end - start), file)
-      blocks.append(ordinal(key, bytes.rawSpan))
+    let start = keys.lowerBound * entryBits / 8
+    let end = (keys.upperBound * entryBits + 7) / 8
+    let place = offset + entriesStart + start
+    let bytes = try file.read(at: place, byteCount: end - start)
+    guard bytes.count == end - start else {
+      throw .corrupted(
+        Corruption(
+          path: file.path, bytes: place..<(place + end - start), reason: "an index is cut off"))
     }
-    return distinct(blocks)
+    return ordinals(hash, keys, bytes.rawSpan, at: -start)
   }
 
-  private func read(
-    _ start: Int, _ byteCount: Int, _ file: SegmentFile
-  ) throws(ReelError) -> [UInt8] {
-    let bytes = try file.file.read(at: offset + start, byteCount: byteCount)
-    guard bytes.count == byteCount else {
-      throw file.corrupted((offset + start)..<(offset + start + byteCount), "an index is cut off")
+  /// The ordinals of those of `keys` that have the fingerprint of `hash`; entry 0 lies, or would
+  /// lie, at `start` of `span`.
+  private func ordinals(
+    _ hash: UInt64, _ keys: Range<Int>, _ span: RawSpan, at start: Int
+  ) -> [Int] {
+    let wanted = Fingerprint.of(hash, behind: bucketBits, bits: fingerprintBits)
+    var found: [Int] = []
+    for key in keys {
+      let entry = entry(key, span, at: start)
+      guard entry & (1 << fingerprintBits - 1) == wanted else { continue }
+      let ordinal = Int(entry >> fingerprintBits)
+      if ordinal < ordinalCount { found.append(ordinal) }
     }
-    return bytes
+    return found.count > 1 ? distinct(found) : found
   }
 
-  /// The ordinal of a key, of which `bytes` begin with the byte of its first bit: up to 32 bits
-  /// from any bit of a byte on lie in five bytes.
-  private func ordinal(_ key: Int, _ bytes: RawSpan) -> Int {
-    var value = 0
-    for index in 0..<bytes.byteCount { value |= Int(bytes.byte(at: index)) << (8 * index) }
-    return (value >> (key * ordinalBits & 7)) & ((1 << ordinalBits) - 1)
+  /// An entry has at most 56 bits, so that eight bytes hold it whichever bit it begins with.
+  @inline(__always)
+  private func entry(_ key: Int, _ span: RawSpan, at start: Int) -> Int {
+    let bit = key &* entryBits
+    let byte = start &+ bit >> 3
+    var word: UInt64
+    if byte &+ 8 <= span.byteCount {
+      word = span.integer(at: byte, as: UInt64.self)
+    } else {
+      word = 0
+      for index in byte..<span.byteCount {
+        word |= UInt64(span.byte(at: index)) << UInt64(8 &* (index &- byte))
+      }
+    }
+    return Int(word >> UInt64(bit & 7) & (1 << UInt64(entryBits) &- 1))
   }
 
   private func distinct(_ ordinals: [Int]) -> [Int] {
     var distinct: [Int] = []
-    for ordinal in ordinals.sorted() where ordinal < blockCount && ordinal != distinct.last {
-      distinct.append(ordinal)
-    }
+    for ordinal in ordinals.sorted() where ordinal != distinct.last { distinct.append(ordinal) }
     return distinct
   }
 
+  /// How many of the highest bits of each key's hash it knows.
+  var hashBits: Int { bucketBits + fingerprintBits }
+
+  /// Calls `body` with the highest ``hashBits`` bits of each key's hash, the others being 0, in
+  /// order of buckets; the index must be whole.
+  ///
+  /// A key that several blocks have comes once, if `isDistinct` is set.
+  func forEachHash(isDistinct: Bool, _ body: (UInt64) -> Void) {
+    let raw = raw
+    let span = raw.rawSpan
+    var key = 0
+    var known: [UInt64] = []
+    for bucket in 0..<(1 << bucketBits) {
+      known.removeAll(keepingCapacity: true)
+      let end = key + Int(span.byte(at: Self.headerByteCount + bucket))
+      while key < end {
+        let entry = entry(key, span, at: entriesStart)
+        let bits = UInt64(bucket) << fingerprintBits | UInt64(entry & (1 << fingerprintBits - 1))
+        let hash = bits << UInt64(64 - hashBits)
+        key += 1
+        if isDistinct {
+          if known.contains(hash) { continue }
+          known.append(hash)
+        }
+        body(hash)
+      }
+    }
+  }
+}
+
+/// The parts of a key's hash.
+enum Fingerprint {
+  /// The highest `bits`.
   @inline(__always)
-  private static func bucket(_ hash: UInt64, _ bucketCount: Int) -> Int {
-    Int(((hash >> 32) &* UInt64(bucketCount)) >> 32)
+  static func bucket(_ hash: UInt64, bits: Int) -> Int {
+    // By 64 where there are none: a smart shift gives 0.
+    Int(hash >> UInt64(64 - bits))
+  }
+
+  /// The `bits` after the highest `bucketBits`.
+  @inline(__always)
+  static func of(_ hash: UInt64, behind bucketBits: Int, bits: Int) -> Int {
+    Int((hash << UInt64(bucketBits)) >> UInt64(64 - bits))
   }
 }

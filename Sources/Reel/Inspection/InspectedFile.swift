@@ -31,6 +31,8 @@ public enum InspectedFileKind: String, Hashable, Sendable {
   case buffer
   /// A version of a document.
   case document
+  /// An index over several segments.
+  case mergedIndex
 
   /// Looks at the file at `path`.
   ///
@@ -45,15 +47,20 @@ public enum InspectedFileKind: String, Hashable, Sendable {
       self = .segment
     } else if start.count == 28, start[20...].elementsEqual(DocumentFile.signature) {
       self = .document
+    } else if start.count == 28, start[20...].elementsEqual(MergedIndex.signature) {
+      self = .mergedIndex
     } else if FileName.firstSequence(ofSegment: name) != nil {
       self = .segment
     } else if FileName.firstSequence(ofBuffer: name) != nil {
       self = .buffer
     } else if DocumentName.parse(name) != nil {
       self = .document
+    } else if FileName.firstSequence(ofMergedIndex: name) != nil {
+      self = .mergedIndex
     } else {
       throw .notARecording(
-        path: path, reason: "it is neither a segment nor a buffer nor a document of Reel's")
+        path: path,
+        reason: "it is neither a segment nor a buffer, a document or a merged index of Reel's")
     }
   }
 }

@@ -112,7 +112,7 @@ public struct SegmentInspection: Sendable {
           try PostingIndex(decoding: content, blockCount: index.blocks.count))
       case .fingerprints:
         let fingerprints = try FingerprintIndex(
-          decoding: content, blockCount: index.blocks.count)
+          decoding: content, ordinalCount: index.blocks.count)
         return IndexInspection(keyCount: fingerprints.keyCount, keys: nil)
       }
     } catch {

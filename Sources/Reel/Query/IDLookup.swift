@@ -22,9 +22,7 @@ struct IDLookup {
         }
       if let view { return view }
     }
-    for group in snapshot.groups.reversed() {
-      if let view = try inGroup(id, hash, group, &damage) { return view }
-    }
+    if let view = try inSettled(id, hash, &damage) { return view }
     // An id of the store's form belongs to the event it names, unless a caller took it before.
     if let (runID, sequence) = id.generatedParts, let view = try find(sequence),
       view.hasGeneratedID, view.runID == runID
@@ -32,6 +30,36 @@ struct IDLookup {
       return view
     }
     if let damage { throw .corrupted(damage) }
+    return nil
+  }
+
+  /// The event in a segment that is not the last; by merged indexes when those of the segments do
+  /// not fit into memory.
+  private func inSettled(
+    _ id: EventID, _ hash: UInt64, _ damage: inout Corruption?
+  ) throws(ReelError) -> EventView? {
+    let eventCount = snapshot.settledEventCount
+    guard !snapshot.mergedGroups.isEmpty, cache.keepsFronts(eventCount: eventCount) else {
+      for group in snapshot.groups.reversed() {
+        if let view = try inGroup(id, hash, group, &damage) { return view }
+      }
+      return nil
+    }
+    for group in snapshot.lookUpGroups.reversed() {
+      switch group {
+      case .segments(let group):
+        if let view = try inGroup(id, hash, group, &damage) { return view }
+      case .merged(let merged):
+        var cost = QueryCost()
+        let members = cache.members(
+          of: merged, having: [hash], in: .id, eventCount: eventCount, cost: &cost)
+        guard members != 0 else { continue }
+        for member in merged.members.reversed()
+        where members >> UInt64(member.ordinal) & 1 == 1 {
+          if let view = try inGroup(id, hash, member.group, &damage) { return view }
+        }
+      }
+    }
     return nil
   }
 
@@ -156,7 +184,7 @@ struct IDLookup {
         ordinals += part.blocks
         continue
       }
-      for block in fingerprints.blocks(hash) { ordinals.append(part.blocks.lowerBound + block) }
+      for block in fingerprints.ordinals(hash) { ordinals.append(part.blocks.lowerBound + block) }
     }
     return ordinals.count > 1 ? ordinals.sorted() : ordinals
   }

@@ -20,6 +20,9 @@ final class QuerySources {
   private var takenCount = 0
   /// A run and an array of rows that are used again.
   private var spareRun: MergeRun?
+  /// Whether a segment cannot have matches, as merged indexes say; empty when they say so of none.
+  private lazy var ruledOut: [Bool] = Candidates(filter: filter, cache: cache).ruledOut(
+    of: snapshot, cost: &cost)
   private var spareRows: [Int32] = []
 
   init(
@@ -114,8 +117,16 @@ final class QuerySources {
   /// - Returns: The first key that an event in it can have; nothing after the last.
   func advance(_ walk: SettledWalk) -> MergeKey? {
     guard let range else { return nil }
-    walk.advance(snapshot.segments) { mayMatch($0, range) }
+    walk.advance(snapshot.segments) { position, segment in
+      !isRuledOut(position) && mayMatch(segment, range)
+    }
     return walk.key(isDescending: isDescending)
+  }
+
+  /// Whether merged indexes say of the segment at a place in the snapshot that it has no matches.
+  private func isRuledOut(_ position: Int) -> Bool {
+    let ruledOut = ruledOut
+    return position < ruledOut.count && ruledOut[position]
   }
 
   /// Whether a segment may have matches.
@@ -133,7 +144,8 @@ final class QuerySources {
     _ body: (BlockCandidate, MergeKey) throws(ReelError) -> Void
   ) throws(ReelError) {
     guard let range else { return }
-    for segment in snapshot.segments where mayMatch(segment, range) {
+    for (position, segment) in snapshot.segments.enumerated()
+    where !isRuledOut(position) && mayMatch(segment, range) {
       guard let (directory, ordinals) = try open(segment) else { continue }
       let done = isDone?(segment, directory) ?? []
       for ordinal in ordinals ?? Array(directory.blocks.indices) where !done.contains(ordinal) {

@@ -1,87 +1,3 @@
-/// One segment as a reader knows it.
-final class ReadableSegment: Sendable {
-  let name: String
-  let summary: SegmentSummary
-  let byteCount: Int
-  let watermark: UInt64
-  /// How the segment ends, and where its blocks are.
-  let form: Form
-
-  enum Form: Sendable {
-    /// Its trailer says where the directory is.
-    case complete(Trailer)
-    /// It was walked over: the active segment, or one whose trailer cannot be read.
-    case scanned(ReadableDirectory, end: Int)
-    /// It cannot be read at all.
-    case unreadable(Corruption)
-  }
-  /// Damage met while walking over it.
-  let damages: [Corruption]
-  /// Whether it is another recording's or has another name: its numbers mean nothing here.
-  let isForeign: Bool
-
-  init(
-    name: String, summary: SegmentSummary, byteCount: Int, watermark: UInt64, form: Form,
-    damages: [Corruption] = [], isForeign: Bool = false
-  ) {
-    self.isForeign = isForeign
-    self.name = name
-    self.summary = summary
-    self.byteCount = byteCount
-    self.watermark = watermark
-    self.form = form
-    self.damages = damages
-  }
-
-  var firstSequence: UInt64 { summary.firstSequence }
-  var isSealed: Bool {
-    if case .complete(let trailer) = form { return trailer.isSeal }
-    return false
-  }
-  /// Whether anything of it could be read: what cannot be is never dropped.
-  var isReadable: Bool {
-    switch form {
-    case .complete: true
-    case .scanned(let directory, _): !directory.blocks.isEmpty
-    case .unreadable: false
-    }
-  }
-
-  /// Whether it was begun and has nothing: its first record is lost, or still in the buffer.
-  var isEmpty: Bool {
-    guard damages.isEmpty, case .scanned(let directory, _) = form else { return false }
-    return directory.blocks.isEmpty
-  }
-}
-
-/// The directory of a segment with the order of its blocks in time.
-final class ReadableDirectory: Sendable {
-  let blocks: [DirectoryEntry]
-  let indexes: [IndexPart]
-  let contexts: [ContextPlace]
-  /// The ordinals of the blocks that no index part covers.
-  ///
-  /// A checkpoint writes all columns' parts over the same blocks, so where one column has a part
-  /// and another has none, no row has a value for the other.
-  let unindexed: [Int]
-  let order: TimeOrder
-  /// What was met in its place, where it cannot be read itself.
-  let damages: [Corruption]
-
-  init(_ directory: Directory, damages: [Corruption] = []) {
-    self.damages = damages
-    blocks = directory.blocks
-    indexes = directory.indexes
-    contexts = directory.contexts
-    var isIndexed = [Bool](repeating: false, count: directory.blocks.count)
-    for part in directory.indexes {
-      for block in part.blocks where block < isIndexed.count { isIndexed[block] = true }
-    }
-    unindexed = isIndexed.indices.filter { !isIndexed[$0] }
-    order = TimeOrder(directory.blocks.map(\.stretch))
-  }
-}
-
 /// What a recording held at one moment: the basis of one query.
 final class Snapshot: Sendable {
   let segments: [ReadableSegment]
@@ -90,6 +6,12 @@ final class Snapshot: Sendable {
   /// All segments but the last, in groups, and their events.
   let groups: [SegmentGroup]
   let settledEventCount: Int
+  /// The same, by merged indexes where there are some.
+  let lookUpGroups: [LookUpGroup]
+  /// Of those, the ones with a merged index.
+  let mergedGroups: [MergedGroup]
+  /// Bytes of all merged indexes.
+  let mergedIndexByteCount: Int
   /// The last segment by itself, when it ends in a directory.
   let lastGroup: SegmentGroup?
   /// Blocks in memory that stand for what is in the write-ahead buffer; rows below
@@ -114,6 +36,9 @@ final class Snapshot: Sendable {
     segments = draft.segments
     order = settled.order
     groups = settled.groups
+    lookUpGroups = settled.lookUpGroups
+    mergedGroups = settled.mergedGroups
+    mergedIndexByteCount = settled.mergedIndexByteCount
     settledEventCount = settled.eventCount
     lastGroup = draft.segments.last.flatMap { last in
       if case .complete = last.form { SegmentGroup(last) } else { nil }
@@ -152,20 +77,36 @@ final class Snapshot: Sendable {
 /// What is known of all segments but the last, and kept while they are the same.
 struct SettledSegments: Sendable {
   private let segments: ArraySlice<ReadableSegment>
+  private let mergedIndexes: [MergedIndex]
   let order: TimeOrder
   let groups: [SegmentGroup]
+  let lookUpGroups: [LookUpGroup]
+  let mergedGroups: [MergedGroup]
   let eventCount: Int
 
-  init(_ segments: ArraySlice<ReadableSegment>) {
+  /// What `mergedIndexes`, in order of their segments, are of are some of `segments`.
+  init(_ segments: ArraySlice<ReadableSegment>, _ mergedIndexes: [MergedIndex] = []) {
     self.segments = segments
+    self.mergedIndexes = mergedIndexes
+    lookUpGroups = LookUpGroup.groups(of: segments, mergedIndexes)
+    mergedGroups = lookUpGroups.compactMap { group in
+      if case .merged(let merged) = group { merged } else { nil }
+    }
     order = TimeOrder(segments.map(\.summary.stretch))
     groups = SegmentGroup.groups(of: segments)
     eventCount = segments.reduce(0) { $0.saturatingAdd(Int(clamping: $1.summary.eventCount)) }
   }
 
-  /// Whether `segments` are the ones that this is of.
-  func isCurrent(for segments: ArraySlice<ReadableSegment>) -> Bool {
+  var mergedIndexByteCount: Int {
+    mergedIndexes.reduce(0) { $0.saturatingAdd($1.byteCount) }
+  }
+
+  /// Whether `segments` and `mergedIndexes` are the ones that this is of.
+  func isCurrent(
+    for segments: ArraySlice<ReadableSegment>, _ mergedIndexes: [MergedIndex]
+  ) -> Bool {
     segments.elementsEqual(self.segments) { $0 === $1 }
+      && mergedIndexes.elementsEqual(self.mergedIndexes) { $0 === $1 }
   }
 }
 

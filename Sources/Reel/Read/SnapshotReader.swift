@@ -28,6 +28,7 @@ final class SnapshotReader {
   private var settled = SettledSegments([])
   private var listed: (modification: Int64, isSettled: Bool)?
   private var files = RecordingFiles([])
+  private var mergedIndexes = MergedIndexes()
   private var tail: BufferTail?
   /// The buffers among which it was found; nothing when it has to be looked for.
   private var foundAmong: [UInt64]?
@@ -243,7 +244,10 @@ final class SnapshotReader {
     draft.firstBufferedSequence = next
     defer {
       let segments = draft.segments.dropLast()
-      if !settled.isCurrent(for: segments) { settled = SettledSegments(segments) }
+      let indexes = mergedIndexes.of(draft.recording)
+      if !settled.isCurrent(for: segments, indexes) {
+        settled = SettledSegments(segments, indexes)
+      }
       snapshot = Snapshot(draft, settled: settled)
     }
     guard let tail else {
@@ -282,6 +286,7 @@ final class SnapshotReader {
   // MARK: Segments
 
   private func refreshSegments(active: BufferProgress?) throws(ReelError) {
+    try mergedIndexes.refresh(files.mergedIndexes, in: folder)
     let known = draft.segments
     var next = 0
     var segments: [ReadableSegment] = []
@@ -333,101 +338,22 @@ final class SnapshotReader {
     {
       return old
     }
+    if old == nil, !isLast, let member = mergedIndexes.member(sequence, of: draft.recording),
+      try folder.byteCount(of: name) == member.byteCount
+    {
+      return ReadableSegment(
+        name: name, summary: member.trailer.summary, byteCount: member.byteCount,
+        watermark: member.trailer.watermark, form: .complete(member.trailer))
+    }
     let file = try folder.open(name, .read)
     var byteCount = try file.byteCount()
     if let active, active.segment == sequence, isLast {
       // What lies behind is being written at this moment.
       byteCount = min(byteCount, Int(active.segmentByteCount))
     }
-    return try Self.readable(
+    return try ReadableSegment.read(
       file, name: name, expected: sequence, byteCount: byteCount, old: old,
       recording: &draft.recording)
-  }
-
-  /// Reads what a snapshot needs of one segment file.
-  ///
-  /// The first sequence number in its name is `expected`; a lone file may have any name.
-  static func readable(
-    _ file: any File, name: String, expected: UInt64?, byteCount: Int, old: ReadableSegment?,
-    recording: inout RecordingID?
-  ) throws(ReelError) -> ReadableSegment {
-    do throws(ReelError) {
-      let segment = try SegmentFile(file: file)
-      if let expected,
-        segment.firstSequence != expected
-          || (recording ?? segment.header.binding.recording) != segment.header.binding.recording
-      {
-        let damage = Corruption(
-          path: file.path, bytes: 0..<SegmentHeader.byteCount,
-          reason: "the segment belongs to another name or recording")
-        return ReadableSegment(
-          name: name, summary: SegmentSummary(firstSequence: expected), byteCount: byteCount,
-          watermark: 0, form: .unreadable(damage), damages: [damage], isForeign: true)
-      }
-      recording = segment.header.binding.recording
-      if let trailer = try segment.trailer(endingAt: byteCount) {
-        return ReadableSegment(
-          name: name, summary: trailer.summary, byteCount: byteCount,
-          watermark: trailer.watermark, form: .complete(trailer))
-      }
-      return try scanned(segment, name: name, byteCount: byteCount, old: old)
-    } catch {
-      let corruption: Corruption
-      switch error {
-      case .corrupted(let found): corruption = found
-      case .notARecording(let path, let reason):
-        corruption = Corruption(path: path, bytes: 0..<byteCount, reason: reason)
-      default: throw error
-      }
-      guard let expected else { throw error }
-      return ReadableSegment(
-        name: name, summary: SegmentSummary(firstSequence: expected), byteCount: byteCount,
-        watermark: 0, form: .unreadable(corruption), damages: [corruption])
-    }
-  }
-
-  /// Walks over a segment, from where an earlier walk ended.
-  private static func scanned(
-    _ segment: SegmentFile, name: String, byteCount: Int, old: ReadableSegment?
-  ) throws(ReelError) -> ReadableSegment {
-    var directory = Directory()
-    var start: Int? = nil
-    var summary: SegmentSummary? = nil
-    var damages: [Corruption] = []
-    switch old?.form {
-    case .scanned(let known, let end)? where end <= byteCount:
-      directory = Directory(
-        blocks: known.blocks, indexes: known.indexes, contexts: known.contexts)
-      start = end
-      summary = old?.summary
-      damages = old?.damages ?? []
-    case .complete(let trailer)? where (old?.byteCount ?? 0) <= byteCount:
-      let known = try damageAsNothing { () throws(ReelError) in try segment.directory(trailer) }
-      if let known {
-        directory = known
-        start = old?.byteCount
-        summary = trailer.summary
-      }
-    default: break
-    }
-    let scan = try SegmentScanner(
-      segment, from: start, byteCount: byteCount, summary: summary, check: .headers
-    ).scan()
-    directory.blocks += scan.blocks
-    directory.contexts += scan.contexts
-    if let trailer = scan.trailer,
-      let found = try damageAsNothing({ () throws(ReelError) in try segment.directory(trailer) }),
-      directory.blocks.starts(with: found.blocks)
-    {
-      // Parts name blocks by their places: where a block is damaged they would name the wrong ones.
-      directory.indexes = found.indexes
-    }
-    damages += scan.damages
-    if case .torn(let corruption) = scan.ending { damages.append(corruption) }
-    return ReadableSegment(
-      name: name, summary: scan.summary, byteCount: byteCount,
-      watermark: max(scan.watermark, old?.watermark ?? 0),
-      form: .scanned(ReadableDirectory(directory), end: scan.end), damages: damages)
   }
 
   // MARK: Control state

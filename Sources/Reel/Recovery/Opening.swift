@@ -18,6 +18,7 @@ struct Opening {
   private var hasControl = false
   private var sealed: [SegmentAppender.SealedSegment] = []
   private var active: SegmentWriter?
+  private var mergedIndexes = MergedIndexes()
   private var nextSequence: UInt64 = 1
   /// The sequence number after the last that a segment holds; nothing without a segment.
   private var heldEnd: UInt64?
@@ -52,7 +53,8 @@ struct Opening {
     var appender = SegmentAppender(
       folder: folder, recording: try recordingID(), configuration: configuration,
       control: control, sealed: sealed, active: active,
-      nextSequence: heldEnd ?? nextSequence, watermark: watermark, seed: seed)
+      nextSequence: heldEnd ?? nextSequence, watermark: watermark, seed: seed,
+      mergedIndexes: try takeMergedIndexes())
     // The first sync of this run answers for them too.
     for segment in sealed where segment.nextSequence > watermark + 1 {
       appender.addUnsynced(
@@ -92,6 +94,7 @@ struct Opening {
   }
 
   private mutating func takeFiles() throws(ReelError) {
+    try mergedIndexes.refresh(files.mergedIndexes, in: folder)
     for sequence in files.buffers { try takeProgress(sequence) }
     for sequence in files.segments {
       try takeSegment(sequence, isLast: sequence == files.segments.last)
@@ -162,10 +165,32 @@ struct Opening {
   /// The first sequence number that a buffer has; nothing without one.
   private var bufferedFrom: UInt64? { ownProgresses.map(\.nextSequence).min() }
 
+  /// The merged indexes that are of segments as they are; others, which tell nothing, are removed.
+  private func takeMergedIndexes() throws(ReelError) -> [IndexMerger.Entry] {
+    var entries: [IndexMerger.Entry] = []
+    let usable = mergedIndexes.of(recording)
+    for sequence in files.mergedIndexes {
+      let index = usable.first { $0.firstSequence == sequence }
+      if let index, index.isOf(sealed), entries.last.map({ $0.nextSequence <= sequence }) ?? true {
+        entries.append(
+          IndexMerger.Entry(
+            firstSequence: sequence, nextSequence: index.nextSequence, byteCount: index.byteCount))
+      } else {
+        try folder.unlink(FileName.mergedIndex(firstSequence: sequence))
+      }
+    }
+    return entries
+  }
+
   // MARK: Segments
 
   private mutating func takeSegment(_ sequence: UInt64, isLast: Bool) throws(ReelError) {
     let name = FileName.segment(firstSequence: sequence)
+    if !isLast, let member = mergedIndexes.member(sequence, of: recording),
+      try folder.byteCount(of: name) == member.byteCount
+    {
+      return takeSealed(member.trailer.summary, member.byteCount, member.trailer.watermark)
+    }
     let file = try folder.open(name, isLast ? .readWrite : .read)
     let byteCount = try file.byteCount()
     let segment: SegmentFile

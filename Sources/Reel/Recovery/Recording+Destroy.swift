@@ -28,6 +28,9 @@ extension Recording {
       try folder.unlink(FileName.segment(firstSequence: sequence))
     }
     for sequence in files.buffers { try folder.unlink(FileName.buffer(firstSequence: sequence)) }
+    for sequence in files.mergedIndexes {
+      try folder.unlink(FileName.mergedIndex(firstSequence: sequence))
+    }
     for name in files.leftovers { try folder.unlink(name) }
     if files.hasDocuments { try destroyDocuments(in: folder) }
     if files.hasPins { try destroyPins(in: folder) }

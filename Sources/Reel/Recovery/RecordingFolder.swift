@@ -3,6 +3,8 @@ struct RecordingFiles: Hashable, Sendable {
   /// First sequence numbers, ascending.
   var segments: [UInt64] = []
   var buffers: [UInt64] = []
+  /// Of the first segment of each merged index, ascending.
+  var mergedIndexes: [UInt64] = []
   var hasDocuments = false
   var hasLock = false
   var hasPins = false
@@ -17,6 +19,8 @@ struct RecordingFiles: Hashable, Sendable {
         segments.append(sequence)
       } else if let sequence = FileName.firstSequence(ofBuffer: name) {
         buffers.append(sequence)
+      } else if let sequence = FileName.firstSequence(ofMergedIndex: name) {
+        mergedIndexes.append(sequence)
       } else if name == FileName.lock {
         hasLock = true
       } else if name == FileName.documents {
@@ -35,6 +39,7 @@ struct RecordingFiles: Hashable, Sendable {
     }
     segments.sort()
     buffers.sort()
+    mergedIndexes.sort()
   }
 
   /// Whether the folder holds anything of a recording.
@@ -42,8 +47,9 @@ struct RecordingFiles: Hashable, Sendable {
 }
 
 extension FileName {
-  /// Whether `name` is that of a segment or buffer.
+  /// Whether `name` is that of a segment, a buffer or a merged index.
   static func isOurs(_ name: String) -> Bool {
     firstSequence(ofSegment: name) != nil || firstSequence(ofBuffer: name) != nil
+      || firstSequence(ofMergedIndex: name) != nil
   }
 }

@@ -43,7 +43,8 @@ extension Recording {
   /// segment that it drops meanwhile is no fault.
   ///
   /// Each frame's checksum is computed and each block decoded; directories and trailers are held
-  /// against the blocks, indexes and contexts against such as are built anew from them, and
+  /// against the blocks, indexes and contexts against such as are built anew from them, merged
+  /// indexes against such as are made anew of the segments, and
   /// sequence numbers must join from segment to segment.
   ///
   /// - Parameter report: Called with each fault as it is found.
@@ -68,7 +69,15 @@ extension Recording {
       verification.add(corruption, isKnown ? .note : .damage, report)
     }
     if let folder = recordingFolder {
-      for name in RecordingFiles(try folder.list()).foreign {
+      let files = RecordingFiles(try folder.list())
+      var merged = MergedIndexVerification(snapshot, in: folder)
+      for sequence in files.mergedIndexes {
+        try merged.verify(FileName.mergedIndex(firstSequence: sequence)) {
+          verification.add($0, .warning, report)
+        }
+      }
+      verification.report.byteCount = verification.report.byteCount.saturatingAdd(merged.byteCount)
+      for name in files.foreign {
         let corruption = Corruption(
           path: folder.path + "/" + name, bytes: 0..<0, reason: "not a file of a recording")
         verification.add(corruption, .note, report)
@@ -132,6 +141,9 @@ private struct Verification {
       for damage in scan.derivedDamages { add(damage, .warning, tell) }
       try verifyDerived(segment, file, scan, tell)
       try verifyContexts(file, scan, tell)
+    } catch .corrupted(let corruption) {
+      // A merged index says that the segment ends as it should: its front has not been looked at.
+      add(corruption, .damage, tell)
     } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
       return  // dropped meanwhile
     }

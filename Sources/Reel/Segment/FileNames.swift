@@ -2,6 +2,7 @@
 enum FileName {
   static let segmentSuffix = ".segment"
   static let bufferSuffix = ".buffer"
+  static let mergedIndexSuffix = ".index"
   /// Held locked by the one writer; never unlinked, because a lock on a removed file excludes
   /// nobody.
   static let lock = "writer.lock"
@@ -23,11 +24,21 @@ enum FileName {
   /// Such as `00000000000000000001.buffer`.
   static func buffer(firstSequence: UInt64) -> String { padded(firstSequence) + bufferSuffix }
 
+  /// Such as `00000000000000000001.index`, by the first of its segments.
+  static func mergedIndex(firstSequence: UInt64) -> String {
+    padded(firstSequence) + mergedIndexSuffix
+  }
+
   /// The first sequence number in the name of a segment, or nothing for another name.
   static func firstSequence(ofSegment name: String) -> UInt64? { number(name, segmentSuffix) }
 
   /// The first sequence number in the name of a buffer, or nothing for another name.
   static func firstSequence(ofBuffer name: String) -> UInt64? { number(name, bufferSuffix) }
+
+  /// The first sequence number in the name of a merged index, or nothing for another name.
+  static func firstSequence(ofMergedIndex name: String) -> UInt64? {
+    number(name, mergedIndexSuffix)
+  }
 
   private static func padded(_ value: UInt64) -> String {
     let digits = String(value)

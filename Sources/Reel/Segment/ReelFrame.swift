@@ -46,6 +46,33 @@ struct ReelFrame {
     return 8 + length
   }
 
+  /// The frame at `offset` of a file, of at most `limit` bytes.
+  /// - Throws: ``ReelError/corrupted(_:)`` when the bytes are not a whole, unharmed frame.
+  static func read(
+    _ file: any File, at offset: Int, limit: Int, binding: FileBinding
+  ) throws(ReelError) -> (frame: ReelFrame, byteCount: Int) {
+    func corrupted(_ bytes: Range<Int>, _ reason: String) -> ReelError {
+      .corrupted(Corruption(path: file.path, bytes: bytes, reason: reason))
+    }
+    var bytes = try file.read(at: offset, byteCount: min(limit, 4096))
+    guard let byteCount = byteCount(bytes.rawSpan), byteCount <= limit else {
+      throw corrupted(offset..<(offset + max(bytes.count, 1)), "no frame of Reel's begins here")
+    }
+    if bytes.count < byteCount {
+      bytes += try file.read(at: offset + bytes.count, byteCount: byteCount - bytes.count)
+    }
+    guard bytes.count >= byteCount else {
+      throw corrupted(offset..<(offset + bytes.count), "the file ends within a frame")
+    }
+    do throws(ByteReader.Malformed) {
+      let frame = try ReelFrame(
+        decoding: bytes.rawSpan.extracting(0..<byteCount), at: offset, binding: binding)
+      return (frame, byteCount)
+    } catch {
+      throw corrupted(offset..<(offset + byteCount), error.reason)
+    }
+  }
+
   /// Takes apart a whole frame that was read at `offset` of its file.
   init(decoding bytes: RawSpan, at offset: Int, binding: FileBinding) throws(ByteReader.Malformed) {
     var reader = ByteReader(bytes)
@@ -89,9 +116,12 @@ struct FrameType: RawRepresentable, Hashable, Sendable {
   /// Reserved: more about declared attributes.
   static let attributes = FrameType(rawValue: 9)
   static let document = FrameType(rawValue: 10)
+  /// The front of a ``MergedIndex``.
+  static let merged = FrameType(rawValue: 11)
 
   private static let known: Set<FrameType> = [
     .segmentHeader, .block, .directory, .index, .trailer, .state, .context, .document,
+    .merged,
   ]
 
   var isKnown: Bool { Self.known.contains(self) }
@@ -115,6 +145,7 @@ struct FrameType: RawRepresentable, Hashable, Sendable {
     case .encryption: "encryption"
     case .attributes: "attributes"
     case .document: "document"
+    case .merged: "merged index"
     default: "type \(rawValue)"
     }
   }

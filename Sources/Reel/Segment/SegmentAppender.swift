@@ -16,6 +16,7 @@ struct SegmentAppender {
   private var unwritten: [Unwritten] = []
   /// Compresses blocks while the next is collected; without one that is done in between.
   var compressor: BlockCompressor?
+  private var merged: MergedIndexBook
   /// Control records that were taken and are not in a written block.
   private var pendingControl: [(record: ControlRecord, sequence: UInt64)] = []
   /// What the control records in written blocks come to.
@@ -74,8 +75,9 @@ struct SegmentAppender {
   init(
     folder: any Folder, recording: RecordingID, configuration: RecorderConfiguration,
     control: ControlState, sealed: [SealedSegment], active: SegmentWriter?, nextSequence: UInt64,
-    watermark: UInt64, seed: UInt64
+    watermark: UInt64, seed: UInt64, mergedIndexes: [IndexMerger.Entry] = []
   ) {
+    merged = MergedIndexBook(mergedIndexes, segmentCount: configuration.mergedSegmentCount)
     self.folder = folder
     self.recording = recording
     self.configuration = configuration
@@ -325,6 +327,7 @@ struct SegmentAppender {
     if configuration.durability == .disk || compressor == nil { try sync() }
     sealed.append(SealedSegment(writer.summary, byteCount: writer.end))
     unsynced.append((writer.summary.nextSequence, writer.segment.file))
+    merged.mergeDue(sealed)
     self.writer = nil
     segmentEventCount = 0
     limitBlock()
@@ -373,7 +376,7 @@ struct SegmentAppender {
 
   // MARK: Retention
 
-  /// The events and bytes in all segments.
+  /// The events in all segments, and the bytes of these and of merged indexes.
   var totals: (eventCount: UInt64, byteCount: Int) {
     var events = writer?.summary.eventCount ?? 0
     var bytes = writer?.end ?? 0
@@ -381,6 +384,7 @@ struct SegmentAppender {
       events = events.saturatingAdd(segment.eventCount)
       bytes = bytes.saturatingAdd(segment.byteCount)
     }
+    bytes = bytes.saturatingAdd(merged.byteCount)
     return (events, bytes)
   }
 
@@ -392,5 +396,17 @@ struct SegmentAppender {
       unsynced.removeAll { $0.nextSequence <= end }
     }
     sealed.removeFirst(count)
+  }
+
+  /// The names of merged indexes all of whose segments are gone.
+  mutating func takeObsoleteIndexes() -> [String] {
+    let active = writer?.segment.firstSequence ?? nextSequence
+    return merged.takeObsolete(before: sealed.first?.firstSequence ?? active)
+  }
+
+  /// Lets `merger` make the merged indexes that are due, now and as segments are sealed.
+  mutating func beginMerging(_ merger: IndexMerger) {
+    merged.merger = merger
+    merged.mergeDue(sealed)
   }
 }

@@ -60,24 +60,7 @@ final class SegmentFile: Sendable {
   /// The frame at `offset`, of at most `limit` bytes.
   /// - Throws: ``ReelError/corrupted(_:)`` when the bytes are not a whole, unharmed frame.
   func frame(at offset: Int, limit: Int) throws(ReelError) -> (frame: ReelFrame, byteCount: Int) {
-    var bytes = try file.read(at: offset, byteCount: min(limit, 4096))
-    guard let byteCount = ReelFrame.byteCount(bytes.rawSpan), byteCount <= limit else {
-      throw corrupted(offset..<(offset + max(bytes.count, 1)), "no frame of Reel's begins here")
-    }
-    if bytes.count < byteCount {
-      let rest = try file.read(at: offset + bytes.count, byteCount: byteCount - bytes.count)
-      bytes += rest
-    }
-    guard bytes.count >= byteCount else {
-      throw corrupted(offset..<(offset + bytes.count), "the file ends within a frame")
-    }
-    do throws(ByteReader.Malformed) {
-      let frame = try ReelFrame(
-        decoding: bytes.rawSpan.extracting(0..<byteCount), at: offset, binding: header.binding)
-      return (frame, byteCount)
-    } catch {
-      throw corrupted(offset..<(offset + byteCount), error.reason)
-    }
+    try ReelFrame.read(file, at: offset, limit: limit, binding: header.binding)
   }
 
   /// The trailer at the very end of a file of `byteCount` bytes, or nothing when there is none.

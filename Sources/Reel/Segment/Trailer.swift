@@ -13,7 +13,8 @@ struct Trailer: Hashable, Sendable {
   var summary: SegmentSummary
   var watermark: UInt64
 
-  func encode(at offset: Int, binding: FileBinding) -> [UInt8] {
+  /// What its frame holds.
+  var content: [UInt8] {
     var content: [UInt8] = []
     content.append(littleEndian: UInt32(isSeal ? 1 : 0))
     content.append(littleEndian: UInt32(directoryByteCount))
@@ -28,6 +29,10 @@ struct Trailer: Hashable, Sendable {
     content.append(littleEndian: summary.rawByteCount)
     content.append(littleEndian: watermark)
     content.append(littleEndian: UInt64(0))
+    return content
+  }
+
+  func encode(at offset: Int, binding: FileBinding) -> [UInt8] {
     var frame: [UInt8] = []
     ReelFrame.append(content, type: .trailer, at: offset, binding: binding, to: &frame)
     return frame

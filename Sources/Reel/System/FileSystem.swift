@@ -19,6 +19,8 @@ protocol Folder: AnyObject, Sendable {
   func rename(_ name: String, to newName: String) throws(ReelError)
   /// Gives the file `name`, which never changes again, the same name in `folder` too.
   func link(_ name: String, into folder: any Folder) throws(ReelError)
+  /// The length of an entry that is a regular file, without opening it.
+  func byteCount(of name: String) throws(ReelError) -> Int
   /// Makes created, renamed and unlinked entries durable.
   func sync() throws(ReelError)
   /// Nanoseconds of the last change to the entries, as the file system tells it.
@@ -26,6 +28,10 @@ protocol Folder: AnyObject, Sendable {
 }
 
 extension Folder {
+  func byteCount(of name: String) throws(ReelError) -> Int {
+    try open(name, .read).byteCount()
+  }
+
   /// Where no file has two names, a copy does as well.
   func link(_ name: String, into folder: any Folder) throws(ReelError) {
     try PinnedFiles.copy(name, from: self, to: folder)

@@ -92,6 +92,18 @@ final class POSIXFolder: Folder {
     return POSIXFile(path: full, descriptor: file)
   }
 
+  func byteCount(of name: String) throws(ReelError) -> Int {
+    let full = path + "/" + name
+    var status = stat()
+    _ = try failable("stat", full) {
+      unsafe fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW)
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw .notARecording(path: full, reason: "it is not a regular file")
+    }
+    return Int(status.st_size)
+  }
+
   func temporaryFile() throws(ReelError) -> any File {
     // Not O_TMPFILE, which not every file system has. 0600: until it is unlinked it has a name.
     let name = ".reel-\(UInt64.random(in: .min ... .max))"

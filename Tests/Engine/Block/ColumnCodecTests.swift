@@ -224,7 +224,7 @@ import Testing
     _ = try? BlockHeader(decoding: bytes.rawSpan)
     _ = try? ControlState(decoding: bytes.rawSpan)
     _ = try? PostingIndex(decoding: bytes, blockCount: 9)
-    _ = try? FingerprintIndex(decoding: bytes, blockCount: 9)
+    _ = try? FingerprintIndex(decoding: bytes, ordinalCount: 9)
     _ = try? RecordView(bytes.rawSpan).byteCount
     _ = try? LZ4Frame.content(of: bytes.rawSpan, byteCount: 100)
     for type in UInt8(0)...8 { _ = try? ControlRecord(type: type, body: bytes.rawSpan) }

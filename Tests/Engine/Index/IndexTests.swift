@@ -12,10 +12,10 @@ import Testing
       keys.append((keyHash(key.rawSpan), UInt32(number / 100)))
     }
     let raw = FingerprintIndex.encode(keys, blockCount: blockCount)
-    let index = try FingerprintIndex(decoding: raw, blockCount: blockCount)
+    let index = try FingerprintIndex(decoding: raw, ordinalCount: blockCount)
     var others = 0
     for key in keys {
-      let found = index.blocks(key.hash)
+      let found = index.ordinals(key.hash)
       #expect(found.contains(Int(key.block)))
       others += found.count - 1
     }
@@ -23,13 +23,13 @@ import Testing
     var strangers = 0
     for number in 0..<10_000 {
       let key = Array("stranger-\(number)".utf8)
-      strangers += index.blocks(keyHash(key.rawSpan)).count
+      strangers += index.ordinals(keyHash(key.rawSpan)).count
     }
     #expect(strangers < 30)
     #expect(raw.count < 10_000 * 4)
     for length in stride(from: 0, to: raw.count, by: 997) {
       #expect(throws: ByteReader.Malformed.self) {
-        try FingerprintIndex(decoding: Array(raw[..<length]), blockCount: blockCount)
+        try FingerprintIndex(decoding: Array(raw[..<length]), ordinalCount: blockCount)
       }
     }
   }

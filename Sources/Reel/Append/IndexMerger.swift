@@ -1,0 +1,137 @@
+/// A thread that makes merged indexes of sealed segments while recording goes on, and the writer's
+/// book of those that there are.
+///
+/// Derived and never needed: what fails is left out, until the next opening tries again.
+final class IndexMerger: Sendable {
+  private let results: Results
+  private let queue: WorkQueue<[UInt64]>
+
+  /// A merged index: what its segments hold, and its length; 0 until it is made.
+  struct Entry: Hashable, Sendable {
+    var firstSequence: UInt64
+    var nextSequence: UInt64
+    var byteCount: Int
+  }
+
+  /// Starts the thread; ``stop()`` must follow.
+  init(folder: any Folder, clock: any Clock) throws(ReelError) {
+    let results = Results()
+    self.results = results
+    queue = try WorkQueue { results.merge($0, in: folder, clock: clock) }
+  }
+
+  /// Begins to make the index of the segments with these first sequence numbers.
+  func begin(_ firstSequences: [UInt64]) { queue.add(firstSequences) }
+
+  /// The indexes that have been made since it was last asked.
+  func takeFinished() -> [Entry] { results.takeFinished() }
+
+  /// Ends the thread; what it is making is given up.
+  func stop() {
+    results.cancel()
+    queue.stop()
+  }
+
+  private final class Results: @unchecked Sendable {
+    private let lock = Lock()
+    private var finished: [Entry] = []
+    private var isCancelled = false
+
+    func merge(_ firstSequences: [UInt64], in folder: any Folder, clock: any Clock) {
+      let index = try? IndexMerge.write(firstSequences, in: folder, salt: clock.random()) {
+        self.lock.withLock { self.isCancelled }
+      }
+      guard let index else { return }
+      lock.withLock {
+        finished.append(
+          Entry(
+            firstSequence: index.firstSequence, nextSequence: index.nextSequence,
+            byteCount: index.byteCount))
+      }
+    }
+
+    func takeFinished() -> [Entry] {
+      lock.withLock {
+        defer { finished = [] }
+        return finished
+      }
+    }
+
+    func cancel() { lock.withLock { isCancelled = true } }
+  }
+}
+
+/// The merged indexes of a recording as its writer keeps book of them.
+struct MergedIndexBook {
+  /// Those that are there or being made, in order of their segments.
+  private var entries: [IndexMerger.Entry]
+  private let segmentCount: Int
+  var merger: IndexMerger?
+
+  /// Begins with those that are there; one comes of `segmentCount` segments.
+  init(_ entries: [IndexMerger.Entry] = [], segmentCount: Int) {
+    self.entries = entries
+    self.segmentCount = segmentCount
+  }
+
+  /// The bytes of all files.
+  var byteCount: Int { entries.reduce(0) { $0.saturatingAdd($1.byteCount) } }
+
+  /// Has indexes made of segments that have none: of each so many side by side and, where those
+  /// behind them have one already, of fewer.
+  mutating func mergeDue(_ sealed: [SegmentAppender.SealedSegment]) {
+    guard let merger else { return }
+    takeFinished()
+    for group in Self.due(sealed, entries, segmentCount) {
+      guard let first = group.first, let last = group.last else { continue }
+      entries.append(
+        IndexMerger.Entry(
+          firstSequence: first.firstSequence, nextSequence: last.nextSequence, byteCount: 0))
+      merger.begin(group.map(\.firstSequence))
+    }
+    entries.sort { $0.firstSequence < $1.firstSequence }
+  }
+
+  /// The segments to be merged, group by group.
+  static func due(
+    _ sealed: [SegmentAppender.SealedSegment], _ entries: [IndexMerger.Entry], _ count: Int
+  ) -> [[SegmentAppender.SealedSegment]] {
+    var groups: [[SegmentAppender.SealedSegment]] = []
+    var run: [SegmentAppender.SealedSegment] = []
+    var next = 0
+    for segment in sealed {
+      while next < entries.count, entries[next].nextSequence <= segment.firstSequence { next += 1 }
+      let isCovered = next < entries.count && entries[next].firstSequence <= segment.firstSequence
+      if isCovered || !segment.isWhole {
+        // No other segment will ever come beside these.
+        if run.count >= MergedIndex.memberCounts.lowerBound { groups.append(run) }
+        run = []
+      } else {
+        run.append(segment)
+        if run.count == count {
+          groups.append(run)
+          run = []
+        }
+      }
+    }
+    return groups
+  }
+
+  private mutating func takeFinished() {
+    for made in merger?.takeFinished() ?? [] {
+      for index in entries.indices where entries[index].firstSequence == made.firstSequence {
+        entries[index].byteCount = made.byteCount
+      }
+    }
+  }
+
+  /// The names of the files all of whose segments end before `sequence`; they are no longer in the
+  /// book.
+  mutating func takeObsolete(before sequence: UInt64) -> [String] {
+    takeFinished()
+    // One that is being made finds a segment gone, or is there the next time.
+    let obsolete = entries.filter { $0.byteCount > 0 && $0.nextSequence <= sequence }
+    entries.removeAll { $0.byteCount > 0 && $0.nextSequence <= sequence }
+    return obsolete.map { FileName.mergedIndex(firstSequence: $0.firstSequence) }
+  }
+}
