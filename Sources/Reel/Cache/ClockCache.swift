@@ -24,9 +24,9 @@ struct CacheKey: Hashable, Sendable {
 
 /// A cache bounded in bytes, that forgets what has not been asked for lately.
 ///
-/// The clock algorithm (Corbató, "A paging experiment with the Multics system", 1968): a look-up
-/// marks its entry, and a hand that goes round passes over marked entries once, taking their mark.
-/// So a look-up writes one byte, where a list in order of use would write to three places of
+/// The clock algorithm (Corbató, "A paging experiment with the Multics system", 1968), with counts
+/// instead of marks: a look-up gives its entry as many rounds as it is worth, and a hand that goes
+/// round passes over entries that have some left, taking one. So a look-up writes one byte, where a list in order of use would write to three places of
 /// memory; and a scan of more than the cache holds does not push out what is asked for often. The
 /// table of places is probed linearly and never more than half full.
 struct ClockCache<Value: Sendable>: Sendable {
@@ -47,7 +47,9 @@ struct ClockCache<Value: Sendable>: Sendable {
   /// What is known of a value beside it.
   private struct Note {
     var byteCount: Int
-    var isMarked: Bool
+    /// The rounds of the hand that it will outlive, and that a look-up makes it outlive.
+    var roundsLeft: UInt8
+    let rounds: UInt8
     var places: Places
   }
 
@@ -77,7 +79,7 @@ struct ClockCache<Value: Sendable>: Sendable {
   mutating func value(for key: CacheKey) -> Value? {
     guard let slot = slot(of: key) else { return nil }
     let place = Int(table[slot])
-    notes[place].isMarked = true
+    notes[place].roundsLeft = notes[place].rounds
     notes.span[place].places.prefetch()
     return values[place]
   }
@@ -87,7 +89,7 @@ struct ClockCache<Value: Sendable>: Sendable {
   mutating func withValue<R>(for key: CacheKey, _ body: (borrowing Value?) -> R?) -> R? {
     guard let slot = slot(of: key) else { return nil }
     let place = Int(table[slot])
-    notes[place].isMarked = true
+    notes[place].roundsLeft = notes[place].rounds
     return body(values.span[place])
   }
 
@@ -107,13 +109,16 @@ struct ClockCache<Value: Sendable>: Sendable {
 
   /// Keeps `value`, with which goes what lies at `places`, unless it alone exceeds the capacity;
   /// O(1) on average.
+  ///
+  /// It outlives `rounds` of the hand after a look-up, and one less when nobody asks for it.
   mutating func insert(
-    _ value: Value, for key: CacheKey, byteCount: Int, places: Places = Places()
+    _ value: Value, for key: CacheKey, byteCount: Int, rounds: UInt8 = 1, places: Places = Places()
   ) {
-    let wasMarked = remove(key)
+    let roundsLeft = max(remove(key), rounds - 1)
     guard byteCount <= capacity else { return }
     while self.byteCount + byteCount > capacity, count > 0 { evict() }
-    let note = Note(byteCount: byteCount, isMarked: wasMarked, places: places)
+    let note = Note(
+      byteCount: byteCount, roundsLeft: roundsLeft, rounds: rounds, places: places)
     let place: Int
     if let reused = free.popLast() {
       place = Int(reused)
@@ -135,28 +140,28 @@ struct ClockCache<Value: Sendable>: Sendable {
   /// Forgets everything.
   mutating func removeAll() { self = ClockCache(capacity: capacity) }
 
-  /// Moves the hand to the next entry without a mark and removes it.
+  /// Moves the hand to the next entry without a round left and removes it.
   private mutating func evict() {
     while true {
       hand = hand + 1 < keys.count ? hand + 1 : 0
       guard values[hand] != nil else { continue }
-      guard notes[hand].isMarked else { break }
-      notes[hand].isMarked = false
+      guard notes[hand].roundsLeft > 0 else { break }
+      notes[hand].roundsLeft -= 1
     }
     remove(keys[hand])
   }
 
-  /// - Returns: Whether there was an entry with a mark.
+  /// - Returns: The rounds that it had left.
   @discardableResult
-  private mutating func remove(_ key: CacheKey) -> Bool {
-    guard let slot = slot(of: key) else { return false }
+  private mutating func remove(_ key: CacheKey) -> UInt8 {
+    guard let slot = slot(of: key) else { return 0 }
     let place = Int(table[slot])
     byteCount -= notes[place].byteCount
     values[place] = nil
     free.append(Int32(place))
     count -= 1
     close(slot)
-    return notes[place].isMarked
+    return notes[place].roundsLeft
   }
 
   // MARK: The table

@@ -17,6 +17,17 @@ final class ReadCache: Sendable {
     case rowIndex(RowIndex)
     /// How often rows were asked for that nobody has indexed.
     case questions(Int)
+
+    /// The rounds of the cache's hand that it outlives.
+    ///
+    /// What leads to blocks takes a few kilobytes and some reading and checking of much more to be
+    /// had again; a block is soon decoded, and most that come are not asked for twice.
+    var rounds: UInt8 {
+      switch self {
+      case .directory, .fingerprints, .keys, .ids, .merged: 4
+      case .block, .postings, .content, .rowIndex, .questions: 1
+      }
+    }
   }
 
   let folder: any Folder
@@ -60,7 +71,9 @@ final class ReadCache: Sendable {
   }
 
   func keep(_ value: Value, _ key: CacheKey, byteCount: Int) {
-    lock.withLock { unsafe contents.insert(value, for: key, byteCount: byteCount) }
+    lock.withLock {
+      unsafe contents.insert(value, for: key, byteCount: byteCount, rounds: value.rounds)
+    }
   }
 
   private func keep(_ kept: KeptBlock, _ key: CacheKey) {

@@ -4,9 +4,13 @@
 /// time: each is read three times, to tell how many keys there are, to count those of each bucket
 /// and to put them into it.
 struct IndexMerge {
-  /// Of a key in a merged index: with buckets of 8 to 16, one look-up in some twenty names a
-  /// segment in vain, whose own index then says no.
-  static let fingerprintBits = 8
+  /// The bits of a key's fingerprint, as far as the segments' own indexes know them.
+  ///
+  /// With 12 and buckets of 8 to 16, one look-up in 350 names a segment in vain, whose own index
+  /// then has to be read to say no. Ids are as many as events: each bit of theirs is an eighth of a
+  /// byte an event. Of other keys there are few.
+  private static func fingerprintBits(_ column: ColumnID) -> Int { column == .id ? 12 : 16 }
+  private static let leastFingerprintBits = 8
 
   /// A segment with its directory.
   private struct Source {
@@ -64,72 +68,109 @@ struct IndexMerge {
   /// The index of a column; nothing when no index of it is of use.
   private func merge(_ column: ColumnID) throws(ReelError) -> MergedColumn? {
     var uncovered: UInt64 = 0
-    var keyCounts: [Int] = []
+    var keyCount = 0
     var hashBits: [Int] = []
     for (ordinal, source) in sources.enumerated() {
-      var count = 0
-      let bits = try forEachHash(column, of: source) { _ in count += 1 }
-      if bits == nil { uncovered |= 1 << UInt64(ordinal) }
-      keyCounts.append(bits == nil ? 0 : count)
-      hashBits.append(bits ?? 0)
-    }
-    let keyCount = keyCounts.reduce(0, +)
-    let needed = FingerprintIndexBuilder.bucketBits(keyCount) + Self.fingerprintBits
-    // A segment of very few keys knows too little of their hashes.
-    for (ordinal, bits) in hashBits.enumerated() where bits < needed {
-      uncovered |= 1 << UInt64(ordinal)
-    }
-    var builder = FingerprintIndexBuilder(
-      keyCount: keyCount, ordinalCount: sources.count, fingerprintBits: Self.fingerprintBits)
-    for (ordinal, source) in sources.enumerated() where uncovered >> UInt64(ordinal) & 1 == 0 {
-      let bits = try forEachHash(column, of: source) { builder.count($0) }
-      guard bits != nil else { return nil }
-    }
-    guard uncovered.nonzeroBitCount < sources.count, !isCancelled(), builder.beginEntries() else {
-      return nil
-    }
-    for (ordinal, source) in sources.enumerated() where uncovered >> UInt64(ordinal) & 1 == 0 {
-      let bits = try forEachHash(column, of: source) {
-        builder.add($0, ordinal: UInt32(ordinal))
+      guard let keys = try countKeys(column, of: source) else {
+        uncovered |= 1 << UInt64(ordinal)
+        hashBits.append(.max)
+        continue
       }
-      guard bits != nil else { return nil }
+      keyCount += keys.count
+      hashBits.append(keys.hashBits)
+    }
+    let bucketBits = FingerprintIndexBuilder.bucketBits(keyCount)
+    // A segment of very few keys knows too little of their hashes.
+    for (ordinal, bits) in hashBits.enumerated()
+    where bits < bucketBits + Self.leastFingerprintBits {
+      uncovered |= 1 << UInt64(ordinal)
+      hashBits[ordinal] = .max
+    }
+    guard uncovered.nonzeroBitCount < sources.count else { return nil }
+    let known = (hashBits.min() ?? 0) - bucketBits
+    var builder = FingerprintIndexBuilder(
+      keyCount: keyCount, ordinalCount: sources.count,
+      fingerprintBits: min(known, Self.fingerprintBits(column)))
+    for (ordinal, source) in sources.enumerated() where uncovered >> UInt64(ordinal) & 1 == 0 {
+      guard try forEachHash(column, of: source, { builder.count($0) }) else { return nil }
+    }
+    guard !isCancelled(), builder.beginEntries() else { return nil }
+    for (ordinal, source) in sources.enumerated() where uncovered >> UInt64(ordinal) & 1 == 0 {
+      let ordinal = UInt32(ordinal)
+      guard try forEachHash(column, of: source, { builder.add($0, ordinal: ordinal) }) else {
+        return nil
+      }
     }
     let content = builder.finish()
     guard content.count <= ReelFrame.maximumByteCount / 2 else { return nil }
     return MergedColumn(column: column, uncovered: uncovered, content: content)
   }
 
-  /// Calls `body` with the hash of each key that the column has in a segment, or its highest bits.
-  ///
-  /// - Returns: How many bits of each hash are known; nothing when not all keys are.
+  /// How many keys the column has in a segment, and how many bits of their hashes its indexes know;
+  /// nothing when they do not know all keys.
+  private func countKeys(
+    _ column: ColumnID, of source: Source
+  ) throws(ReelError) -> (count: Int, hashBits: Int)? {
+    var count = 0
+    var hashBits = UInt64.bitWidth
+    let isKnown = try forEachIndex(column, of: source) { index throws(ByteReader.Malformed) in
+      switch index {
+      case .postings(let scan): count += try scan.keyCount()
+      case .fingerprints(let index):
+        count += index.keyCount
+        hashBits = min(hashBits, index.hashBits)
+      }
+    }
+    return isKnown ? (count, hashBits) : nil
+  }
+
+  /// Calls `body` with the hash of each key that the column has in a segment, or the bits of it
+  /// that are known.
+  /// - Returns: Whether these are all keys.
   private func forEachHash(
     _ column: ColumnID, of source: Source, _ body: (UInt64) -> Void
-  ) throws(ReelError) -> Int? {
-    guard source.directory.unindexed.isEmpty, !isCancelled() else { return nil }
-    var hashBits = UInt64.bitWidth
+  ) throws(ReelError) -> Bool {
+    try forEachIndex(column, of: source) { index throws(ByteReader.Malformed) in
+      switch index {
+      case .postings(let scan): try scan.forEachKey { body(keyHash($0)) }
+      // An id is in one block, as a rule.
+      case .fingerprints(let index): index.forEachHash(isDistinct: column != .id, body)
+      }
+    }
+  }
+
+  private enum Index {
+    case postings(PostingScan)
+    case fingerprints(FingerprintIndex)
+  }
+
+  /// Calls `body` with each index of the column in a segment.
+  /// - Returns: Whether they cover all its blocks and are whole.
+  private func forEachIndex(
+    _ column: ColumnID, of source: Source,
+    _ body: (Index) throws(ByteReader.Malformed) -> Void
+  ) throws(ReelError) -> Bool {
+    guard source.directory.unindexed.isEmpty, !isCancelled() else { return false }
     for part in source.directory.indexes where part.column == column {
-      guard part.byteCount > 0 else { return nil }
+      guard part.byteCount > 0 else { return false }
       do throws(ReelError) {
         let raw = try source.file.indexContent(part)
         do throws(ByteReader.Malformed) {
           switch part.form {
           case .postings:
-            let index = try PostingIndex(decoding: raw, blockCount: part.blocks.count)
-            index.forEachKey { key, _ in body(keyHash(key)) }
+            try body(.postings(PostingScan(raw, blockCount: part.blocks.count)))
           case .fingerprints:
-            let index = try FingerprintIndex(decoding: raw, ordinalCount: part.blocks.count)
-            hashBits = min(hashBits, index.hashBits)
-            // An id is in one block, as a rule.
-            index.forEachHash(isDistinct: column != .id, body)
+            try body(
+              .fingerprints(FingerprintIndex(decoding: raw, ordinalCount: part.blocks.count)))
           }
         } catch {
-          return nil
+          return false
         }
       } catch .corrupted {
-        return nil
+        return false
       }
     }
-    return hashBits
+    return true
   }
 
   /// Writes the index of the segments that begin with `firstSequences` under its name.

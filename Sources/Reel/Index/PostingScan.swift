@@ -1,4 +1,4 @@
-/// Looks for single keys in a posting index as it lies in its file.
+/// Looks for single keys in a posting index as it lies in its file, or goes over all of them.
 ///
 /// To take an index over checks each of its keys and postings, half a millisecond for some
 /// thousands of keys: too much for one key of an index that will hardly be asked again. This reads
@@ -41,6 +41,35 @@ struct PostingScan {
       try reader.skip(varints: 2 * count, "a key's blocks")
     }
     return []
+  }
+
+  /// How many keys there are.
+  func keyCount() throws(ByteReader.Malformed) -> Int {
+    var reader = ByteReader(raw.rawSpan)
+    return try reader.count("the number of keys", limit: raw.count)
+  }
+
+  /// Calls `body` with each key.
+  /// - Complexity: O(bytes of the index and of all keys, these at most 64 MiB).
+  func forEachKey(_ body: (RawSpan) -> Void) throws(ByteReader.Malformed) {
+    var reader = ByteReader(raw.rawSpan)
+    let keyCount = try reader.count("the number of keys", limit: raw.count)
+    var key: [UInt8] = []
+    var keyByteCount = 0
+    for _ in 0..<keyCount {
+      let shared = try reader.count("a shared prefix", limit: key.count)
+      let length = try reader.count("a key's length", limit: Limits.dictionaryTextByteCount)
+      keyByteCount += shared + length
+      guard keyByteCount <= ReelFrame.maximumByteCount else {
+        throw ByteReader.Malformed("an index's keys", "are too long", found: keyByteCount)
+      }
+      key.removeLast(key.count - shared)
+      key.append(try reader.span(length, "a key"))
+      body(key.rawSpan)
+      _ = try reader.varint("a key's count")
+      let count = try reader.count("a key's blocks", limit: blockCount)
+      try reader.skip(varints: 2 * count, "a key's blocks")
+    }
   }
 
   private func blocks(

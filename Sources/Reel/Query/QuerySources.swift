@@ -23,6 +23,9 @@ final class QuerySources {
   /// Whether a segment cannot have matches, as merged indexes say; empty when they say so of none.
   private lazy var ruledOut: [Bool] = Candidates(filter: filter, cache: cache).ruledOut(
     of: snapshot, cost: &cost)
+  /// The first sequence number after the last segment of which a merged index has been asked.
+  private lazy var namedEnd: UInt64 =
+    ruledOut.isEmpty ? 0 : snapshot.mergedGroups.last?.index.nextSequence ?? 0
   private var spareRows: [Int32] = []
 
   init(
@@ -129,6 +132,10 @@ final class QuerySources {
     return position < ruledOut.count && ruledOut[position]
   }
 
+  /// Whether a merged index has named a segment: it has what is wanted, as a rule, and to learn it
+  /// from its own keys first would only take longer.
+  private func isNamed(_ segment: ReadableSegment) -> Bool { segment.firstSequence < namedEnd }
+
   /// Whether a segment may have matches.
   func mayMatch(_ segment: ReadableSegment, _ range: ClosedRange<Int64>) -> Bool {
     let summary = segment.summary
@@ -181,7 +188,7 @@ final class QuerySources {
     _ segment: ReadableSegment
   ) throws(ReelError) -> (directory: ReadableDirectory, ordinals: [Int]?)? {
     let candidates = Candidates(filter: filter, cache: cache)
-    guard candidates.mayMatch(segment, cost: &cost) else { return nil }
+    guard isNamed(segment) || candidates.mayMatch(segment, cost: &cost) else { return nil }
     cost.segmentsOpened += 1
     do {
       let directory = try segment.directory(cache, cost: &cost)
