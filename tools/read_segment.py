@@ -894,6 +894,28 @@ class Segment:
 # ---- Indexes -------------------------------------------------------------------------------------
 
 
+def fingerprint_entries(source):
+    """The bits of a bucket and of a fingerprint, and each entry: both together, and its ordinal."""
+    keys, bucket_bits, mark_bits, ordinal_bits = (source.number(form) for form in "IBBB")
+    require(bucket_bits <= 28 and 1 <= mark_bits <= 24 and ordinal_bits <= 32,
+            "the head of fingerprints")
+    counts = source.take(1 << bucket_bits)
+    require(sum(counts) == keys, "buckets that do not add up")  # R36
+    bits = mark_bits + ordinal_bits
+    packed = source.take((keys * bits + 7) // 8)
+    source.end("fingerprints")
+
+    def entries():
+        bucket_of = (bucket for bucket, count in enumerate(counts) for _ in range(count))
+        for number, bucket in enumerate(bucket_of):
+            first = number * bits
+            chunk = int.from_bytes(packed[first >> 3:(first + bits + 7) >> 3], "little")
+            entry = chunk >> (first & 7) & ((1 << bits) - 1)
+            yield bucket << mark_bits | entry & ((1 << mark_bits) - 1), entry >> mark_bits
+
+    return (bucket_bits, mark_bits), entries()
+
+
 class Index:
     """An index part, to be compared with the blocks that it covers."""
 
@@ -932,20 +954,10 @@ class Index:
         source.end("index")
 
     def read_fingerprints(self, source):
-        keys, self.buckets, bits = (source.number(form) for form in "IIB")
-        require(self.buckets >= 1 and bits <= 32, "the head of fingerprints")
-        counts = source.take(self.buckets)
-        require(sum(counts) == keys, "buckets that do not add up")  # R36
-        fingerprints = source.take(2 * keys)
-        ordinals = source.take((keys * bits + 7) // 8)
-        source.end("fingerprints")
-        bucket_of = (bucket for bucket, count in enumerate(counts) for _ in range(count))
-        for number, bucket in enumerate(bucket_of):
-            first = number * bits
-            chunk = int.from_bytes(ordinals[first >> 3:(first + bits + 7) >> 3], "little")
-            ordinal = chunk >> (first & 7) & ((1 << bits) - 1)
+        self.bits, entries = fingerprint_entries(source)
+        require(self.bits[1] == 16, "the bits of a fingerprint")
+        for mark, ordinal in entries:
             require(ordinal < self.blocks, "an ordinal that the part does not cover")
-            mark = bucket << 16 | fingerprints[2 * number] | fingerprints[2 * number + 1] << 8
             self.listed.setdefault(ordinal, Counter())[mark] += 1
 
     def check(self, ordinal, rows, types):
@@ -957,8 +969,7 @@ class Index:
         if self.form == 2:
             marks = Counter()
             for key, count in keys.items():
-                digest = xxh3(key)
-                mark = ((digest >> 32) * self.buckets >> 32) << 16 | digest & 0xFFFF
+                mark = xxh3(key) >> 64 - sum(self.bits)
                 marks[mark] += count if self.column == 15 else 1
             keys = marks
         require(listed == keys,

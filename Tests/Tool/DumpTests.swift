@@ -1,4 +1,5 @@
 import Foundation
+import Reel
 import Testing
 
 /// `reel dump` of what is no segment.
@@ -33,5 +34,42 @@ import Testing
     try bytes.write(to: URL(fileURLWithPath: file))
     let damaged = try ToolRun("dump", file, "--json")
     #expect(damaged.status == 4 && damaged.output.contains(#""damage":""#), "\(damaged.output)")
+  }
+
+  @Test func aMergedIndexNamesItsSegmentsAndColumns() throws {
+    let many = folder.path("many")
+    var configuration = RecorderConfiguration()
+    configuration.segmentByteCount = 64 << 10
+    let recorder = try Recorder(path: many, configuration: configuration)
+    var file: String?
+    // It is made as soon as sixteen segments are sealed.
+    for number in 0..<400_000 where file == nil {
+      try recorder.append(
+        Event(id: EventID("\(number)-\(number &* 7_919)"), kind: "kind \(number % 5)"))
+      guard number % 5_000 == 0 else { continue }
+      try recorder.flush()
+      file = try FileManager.default.contentsOfDirectory(atPath: many)
+        .first { $0.hasSuffix(".index") }.map { many + "/" + $0 }
+    }
+    try recorder.close()
+    let path = try #require(file)
+    let dump = try ToolRun("dump", path)
+    #expect(dump.status == 0 && dump.lines.count == 18, "\(dump.output)")
+    #expect(dump.lines.prefix(16).allSatisfy { $0.hasPrefix("segment from ") })
+    #expect(dump.output.contains("index of kind: "), "\(dump.output)")
+    let json = try ToolRun("dump", path, "--json")
+    #expect(json.lines.count == dump.lines.count)
+    #expect(json.output.contains(#"{"part":"index","column":"kind","offset":"#), "\(json.output)")
+    for option in [["--records"], ["--index", "kind"]] {
+      #expect(try ToolRun(["dump", path] + option).status == 64)
+    }
+    let info = try ToolRun("info", many)
+    #expect(info.output.contains(" merged indexes, "), "\(info.output)")
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    bytes[bytes.count - 1] ^= 128
+    try bytes.write(to: URL(fileURLWithPath: path))
+    #expect(try ToolRun("dump", path).status == 4)
+    let verified = try ToolRun("verify", many)
+    #expect(verified.status == 0 && verified.output.contains("warning"), "\(verified.output)")
   }
 }

@@ -1,5 +1,6 @@
-/// Builds a ``FingerprintIndex`` from hashes that are given twice: to be counted, and to be put at
-/// their places. Neither they nor their order are kept meanwhile.
+/// Builds a ``FingerprintIndex`` from hashes that are given twice.
+///
+/// First they are counted, then put at their places; they are not kept meanwhile.
 struct FingerprintIndexBuilder {
   private let keyCount: Int
   private var bucketBits: Int
@@ -8,8 +9,9 @@ struct FingerprintIndexBuilder {
   private var counts: [UInt32]
   /// For each bucket, the number of its next key.
   private var next: [UInt32] = []
-  /// The entries, in order of their bits.
-  private var words: [UInt64] = []
+  /// The content, once entries are taken, with room behind it for eight bytes from any one on.
+  private var raw: [UInt8] = []
+  private var entriesStart = 0
   private var total = 0
 
   /// For about `keyCount` keys of as many blocks or segments as `ordinalCount`.
@@ -48,9 +50,21 @@ struct FingerprintIndexBuilder {
       next.append(UInt32(total))
       total += Int(count)
     }
-    let bitCount = total * (fingerprintBits + ordinalBits)
-    words = [UInt64](repeating: 0, count: bitCount / UInt64.bitWidth + 2)
+    entriesStart = FingerprintIndex.headerByteCount + counts.count
+    raw.reserveCapacity(byteCount + 8)
+    raw.append(littleEndian: UInt32(total))
+    raw.append(UInt8(bucketBits))
+    raw.append(UInt8(fingerprintBits))
+    raw.append(UInt8(ordinalBits))
+    for count in counts { raw.append(UInt8(count)) }
+    raw.append(contentsOf: repeatElement(0, count: byteCount + 8 - entriesStart))
+    counts = []
     return true
+  }
+
+  /// Of the content.
+  private var byteCount: Int {
+    entriesStart + (total * (fingerprintBits + ordinalBits) + 7) / 8
   }
 
   /// Twice as many buckets; all keys are to be counted anew.
@@ -70,26 +84,16 @@ struct FingerprintIndexBuilder {
     next[bucket] += 1
     let fingerprint = Fingerprint.of(hash, behind: bucketBits, bits: fingerprintBits)
     let entry = UInt64(ordinal) << UInt64(fingerprintBits) | UInt64(fingerprint)
+    // An entry has at most 56 bits: eight bytes hold it whichever bit it begins with.
     let bit = key &* (fingerprintBits &+ ordinalBits)
-    let shift = UInt64(bit & 63)
-    words[bit >> 6] |= entry << shift
-    // Shifted in two steps: where nothing is left over, a single one would be by 64.
-    words[bit >> 6 &+ 1] |= (entry >> 1) >> (63 &- shift)
+    let byte = entriesStart &+ bit >> 3
+    let others = raw.rawSpan.integer(at: byte, as: UInt64.self)
+    raw.overwrite(others | entry << UInt64(bit & 7), at: byte)
   }
 
   /// The content of the index, once every key that was counted has been added.
-  func finish() -> [UInt8] {
-    let entriesByteCount = (total * (fingerprintBits + ordinalBits) + 7) / 8
-    var raw: [UInt8] = []
-    raw.reserveCapacity(FingerprintIndex.headerByteCount + counts.count + entriesByteCount + 8)
-    raw.append(littleEndian: UInt32(total))
-    raw.append(UInt8(bucketBits))
-    raw.append(UInt8(fingerprintBits))
-    raw.append(UInt8(ordinalBits))
-    for count in counts { raw.append(UInt8(count)) }
-    let end = raw.count + entriesByteCount
-    for word in words where raw.count < end { raw.append(littleEndian: word) }
-    raw.removeLast(raw.count - end)
+  consuming func finish() -> [UInt8] {
+    raw.removeLast(raw.count - byteCount)
     return raw
   }
 }

@@ -24,7 +24,10 @@ struct IndexMerge {
 
   /// Opens the segments that begin with `firstSequences`, ascending.
   ///
-  /// - Parameter isCancelled: Asked now and then whether to give up.
+  /// - Parameters:
+  ///   - firstSequences: Of segments that are sealed.
+  ///   - folder: The recording's.
+  ///   - isCancelled: Asked now and then whether to give up.
   /// - Throws: ``ReelError/corrupted(_:)`` when one is not sealed or cannot be read,
   ///   ``ReelError/io(_:)``.
   init(
@@ -186,14 +189,13 @@ struct IndexMerge {
     guard let first = firstSequences.first, let columns = try merge.columns(),
       let recording = merge.sources.first?.file.header.binding.recording
     else { return nil }
-    let bytes = MergedIndex.encode(
-      merge.members, columns, binding: FileBinding(recording: recording, salt: salt))
+    let binding = FileBinding(recording: recording, salt: salt)
     let name = FileName.mergedIndex(firstSequence: first)
     let temporary = name + FileName.temporarySuffix
     do throws(ReelError) {
       try? folder.unlink(temporary)
       let file = try folder.open(temporary, .createNew)
-      try file.write(bytes.rawSpan, at: 0)
+      try MergedIndex.write(merge.members, columns, binding: binding, to: file)
       try folder.rename(temporary, to: name)
     } catch {
       try? folder.unlink(temporary)

@@ -1,8 +1,8 @@
-/// A file that tells which of some segments, side by side and sealed, may have a key: one look
-/// instead of one at each of them. Like all indexes it is derived: readers do without it, and
-/// whoever deletes it loses nothing else.
+/// A file that tells which of some segments, side by side and sealed, may have a key.
 ///
-/// What it repeats of its segments' ends lets an opening pass over them too. Normative:
+/// That is one look instead of one at each of them. What it repeats of its segments' ends lets an
+/// opening pass over them too. Like all indexes it is derived: readers do without it, and whoever
+/// deletes it loses nothing else. Normative:
 /// format-spec.md, "Merged indexes".
 ///
 /// | offset in content | size | field         | meaning                                         |
@@ -80,11 +80,31 @@ final class MergedIndex: Sendable {
 
   // MARK: Writing
 
-  /// The bytes of a file over `members`, with the content of the index of each column.
-  static func encode(
-    _ members: [Member], _ columns: [MergedColumn], binding: FileBinding
-  ) -> [UInt8] {
+  /// Writes the whole of a new file over `members`, with the index of each column.
+  ///
+  /// - Throws: ``ReelError/io(_:)``; a part of it is then written.
+  static func write(
+    _ members: [Member], _ columns: [MergedColumn], binding: FileBinding, to file: any File
+  ) throws(ReelError) {
     var offset = headerByteCount(members.count, columns.count)
+    let header = encode(members, columns, binding: binding, partsAt: offset)
+    var front: [UInt8] = []
+    ReelFrame.append(header, type: .merged, at: 0, binding: binding, to: &front)
+    try file.write(front.rawSpan, at: 0)
+    for column in columns {
+      // Megabytes, which are not to be copied.
+      let content = column.content
+      let head = ReelFrame.head(content.rawSpan, type: .index, at: offset, binding: binding)
+      try file.write(head.rawSpan, at: offset)
+      try file.write(content.rawSpan, at: offset + head.count)
+      offset += head.count + content.count
+    }
+  }
+
+  /// What the first frame holds; the first part lies at `offset`.
+  private static func encode(
+    _ members: [Member], _ columns: [MergedColumn], binding: FileBinding, partsAt offset: Int
+  ) -> [UInt8] {
     var header = signature
     header.append(littleEndian: UInt16(Format.version))
     header.append(UInt8(members.count))
@@ -98,6 +118,7 @@ final class MergedIndex: Sendable {
       header.append(littleEndian: UInt64(member.byteCount))
       header += member.trailer.content
     }
+    var offset = offset
     for column in columns {
       let byteCount = ReelFrame.overhead + column.content.count
       header.append(littleEndian: UInt32(column.column.rawValue))
@@ -106,14 +127,7 @@ final class MergedIndex: Sendable {
       header.append(littleEndian: column.uncovered)
       offset += byteCount
     }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(offset)
-    ReelFrame.append(header, type: .merged, at: 0, binding: binding, to: &bytes)
-    for column in columns {
-      ReelFrame.append(
-        column.content, type: .index, at: bytes.count, binding: binding, to: &bytes)
-    }
-    return bytes
+    return header
   }
 
   // MARK: Reading

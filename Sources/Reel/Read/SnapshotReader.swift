@@ -286,7 +286,8 @@ final class SnapshotReader {
   // MARK: Segments
 
   private func refreshSegments(active: BufferProgress?) throws(ReelError) {
-    try mergedIndexes.refresh(files.mergedIndexes, in: folder)
+    // A follower asks nothing of the segments that they are of.
+    if floor == 0 { try mergedIndexes.refresh(files.mergedIndexes, in: folder) }
     let known = draft.segments
     var next = 0
     var segments: [ReadableSegment] = []

@@ -27,14 +27,24 @@ struct ReelFrame {
     _ content: [UInt8], type: FrameType, at offset: Int, binding: FileBinding,
     to output: inout [UInt8]
   ) {
-    output.append(littleEndian: magic)
-    output.append(littleEndian: UInt32(prefixByteCount + content.count))
-    output.append(littleEndian: type.rawValue)
-    output.append(0)
-    output.append(type.flags)
-    let seed = binding.seed(offset: offset, type: type.rawValue, version: 0, flags: type.flags)
-    output.append(littleEndian: Checksum.xxh3(content.rawSpan, seed: seed))
+    output += head(content.rawSpan, type: type, at: offset, binding: binding)
     output.append(contentsOf: content)
+  }
+
+  /// What is ahead of `content` in a frame that will lie at `offset` of its file.
+  static func head(
+    _ content: RawSpan, type: FrameType, at offset: Int, binding: FileBinding
+  ) -> [UInt8] {
+    var head: [UInt8] = []
+    head.reserveCapacity(overhead)
+    head.append(littleEndian: magic)
+    head.append(littleEndian: UInt32(prefixByteCount + content.byteCount))
+    head.append(littleEndian: type.rawValue)
+    head.append(0)
+    head.append(type.flags)
+    let seed = binding.seed(offset: offset, type: type.rawValue, version: 0, flags: type.flags)
+    head.append(littleEndian: Checksum.xxh3(content, seed: seed))
+    return head
   }
 
   /// What the first eight bytes of a frame say of its length, or nothing when they are not the

@@ -44,6 +44,16 @@ import Testing
     return indexes
   }
 
+  /// Writes a file in the place of `index`, all checksums being right.
+  private static func rewrite(
+    _ index: MergedIndex, _ members: [MergedIndex.Member], _ columns: [MergedColumn],
+    in folder: POSIXFolder
+  ) throws {
+    let file = try folder.open(index.name, .readWrite)
+    try file.truncate(to: 0)
+    try MergedIndex.write(members, columns, binding: index.binding, to: file)
+  }
+
   /// Asks for every id, and for keys of every column, with a cache of `byteCount`.
   private static func expectAnswers(
     _ folder: POSIXFolder, _ model: ModelStore, seed: UInt64, cache byteCount: Int,
@@ -162,15 +172,12 @@ import Testing
       for isOther in [true, false] {
         var members = index.members
         if isOther { members[2].salt ^= 1 } else { members[2].trailer.watermark ^= 1 }
-        try write(
-          MergedIndex.encode(members, columns, binding: index.binding),
-          toFile: folder.path + "/" + index.name)
-        try Self.expectAnswers(folder, model, seed: 5, cache: 0, everyID: 9, "another salt: \(isOther)")
+        try Self.rewrite(index, members, columns, in: folder)
+        try Self.expectAnswers(
+          folder, model, seed: 5, cache: 0, everyID: 9, "another salt: \(isOther)")
       }
       // Of these very segments it would be believed, and only a verification finds out.
-      try write(
-        MergedIndex.encode(index.members, columns, binding: index.binding),
-        toFile: folder.path + "/" + index.name)
+      try Self.rewrite(index, index.members, columns, in: folder)
       let recording = try Recording(path: folder.path)
       defer { recording.close() }
       var findings: [VerificationFinding] = []
@@ -204,6 +211,33 @@ import Testing
       let other = try Recording(path: folder.path)
       #expect(try !other.snapshot().damages.isEmpty)
       other.close()
+    }
+  }
+
+  /// The reader in Python, which follows `format-spec.md` alone, finds every key of every segment.
+  @Test(.enabled(if: PythonReaderTests.canRun, "no python3 with lz4 and xxhash"))
+  func thePageIsEnoughToReadThem() throws {
+    try Self.with(seed: 13) { folder, _ in
+      let indexes = try Self.merge(folder, by: 4)
+      let reader = repositoryPath + "/tools/read_merged_index.py"
+      let paths = indexes.map { folder.path + "/" + $0.name }
+      let (status, output) = try #require(run("python3", [reader] + paths))
+      #expect(status == 0)
+      #expect(output.split(separator: UInt8(ascii: "\n")).count == indexes.count)
+      // It notices a key that is missing, and a flipped bit.
+      let index = try #require(indexes.first)
+      var builder = FingerprintIndexBuilder(keyCount: 0, ordinalCount: 4, fingerprintBits: 8)
+      let isBegun = builder.beginEntries()
+      try #require(isBegun)
+      let ids = MergedColumn(column: .id, uncovered: 0, content: builder.finish())
+      var flipped = try bytes(ofFile: paths[0])
+      try Self.rewrite(index, index.members, [ids], in: folder)
+      let empty = try bytes(ofFile: paths[0])
+      flipped[flipped.count - 1] ^= 128
+      for harmed in [empty, flipped] {
+        try write(harmed, toFile: paths[0])
+        #expect(run("python3", [reader, paths[0]])?.status == 4)
+      }
     }
   }
 }

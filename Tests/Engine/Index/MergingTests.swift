@@ -22,19 +22,20 @@ import Testing
     IndexMerger.Entry(firstSequence: first, nextSequence: next, byteCount: 1)
   }
 
-  /// Of twelve segments with the numbers 1, 11, 21, …
-  @Test(arguments: [
-    // Nothing is there yet: whole groups alone.
-    ([], nil, [[1, 11, 21, 31], [41, 51, 61, 71], [81, 91, 101, 111]]),
-    // What is covered is not merged again, and what lies ahead of it never grows.
-    ([(31, 71)], nil, [[1, 11, 21], [71, 81, 91, 101]]),
-    ([(11, 51)], nil, [[51, 61, 71, 81]]),
-    // What cannot be read in full parts its neighbours.
-    ([], 51, [[1, 11, 21, 31], [61, 71, 81, 91]]),
-    ([], 21, [[1, 11], [31, 41, 51, 61], [71, 81, 91, 101]]),
-    // One whose first segments are gone covers the rest.
-    ([(0, 21)], nil, [[21, 31, 41, 51], [61, 71, 81, 91]]),
-  ] as [([(UInt64, UInt64)], UInt64?, [[UInt64]])])
+  /// Of twelve segments with the numbers 1, 11, 21 and so on.
+  @Test(
+    arguments: [
+      // Nothing is there yet: whole groups alone.
+      ([], nil, [[1, 11, 21, 31], [41, 51, 61, 71], [81, 91, 101, 111]]),
+      // What is covered is not merged again, and what lies ahead of it never grows.
+      ([(31, 71)], nil, [[1, 11, 21], [71, 81, 91, 101]]),
+      ([(11, 51)], nil, [[51, 61, 71, 81]]),
+      // What cannot be read in full parts its neighbours.
+      ([], 51, [[1, 11, 21, 31], [61, 71, 81, 91]]),
+      ([], 21, [[1, 11], [31, 41, 51, 61], [71, 81, 91, 101]]),
+      // One whose first segments are gone covers the rest.
+      ([(0, 21)], nil, [[21, 31, 41, 51], [61, 71, 81, 91]]),
+    ] as [([(UInt64, UInt64)], UInt64?, [[UInt64]])])
   func groupsAreOfSegmentsSideBySideThatHaveNone(
     covered: [(UInt64, UInt64)], broken: UInt64?, wanted: [[UInt64]]
   ) {
