@@ -12,12 +12,11 @@ public struct CallKey: Hashable, Sendable {
   /// The key of an event with neither.
   init() {}
 
-  /// Sets the function, given as it lies in a column of functions.
-  mutating func setFunction(_ key: RawSpan) {
+  /// Sets the function, given as it lies in a column of functions; `name` is used for it.
+  mutating func setFunction(_ key: RawSpan, _ name: inout [UInt8]) {
     let parts = FunctionKey.parts(key)
     let arity = parts.arity.map { UInt32($0) + 1 } ?? 0
-    var name: [UInt8] = []
-    name.reserveCapacity(key.byteCount)
+    name.removeAll(keepingCapacity: true)
     for part in [parts.module, parts.name] {
       if let part { name.append(key.extracting(part)) }
     }

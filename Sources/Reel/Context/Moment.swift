@@ -60,36 +60,3 @@ extension Recording {
     ).moment()
   }
 }
-
-extension Event {
-  /// The event whose record this is.
-  init(_ record: borrowing RecordView, sequence: UInt64, runID: UInt64, schema: AttributeSchema) {
-    let bytes = record.bytes
-    func text(_ field: Record.Field, _ record: borrowing RecordView) -> String? {
-      guard record.length(field) != Record.absentLength else { return nil }
-      return String(decoding: bytes.extracting(record.range(of: field)))
-    }
-    func identifier(_ field: Record.Field, _ record: borrowing RecordView) -> EventID? {
-      guard record.length(field) != Record.absentLength else { return nil }
-      return EventID(bytes.extracting(record.range(of: field)).copied())
-    }
-    let arity = record.arityPlusOne
-    let function = Function(
-      module: text(.module, record), name: text(.function, record),
-      arity: arity == 0 ? nil : UInt16(truncatingIfNeeded: arity - 1))
-    self.init(
-      id: identifier(.id, record)
-        ?? EventID.generated(runID: runID, sequenceNumber: sequence),
-      timestamp: Timestamp(nanoseconds: record.timestamp), kind: text(.kind, record),
-      process: text(.process, record), peerProcess: text(.peerProcess, record),
-      function: function.isEmpty ? nil : function, correlationID: text(.correlationID, record),
-      parentID: identifier(.parentID, record), callID: text(.callID, record),
-      astNodeID: text(.astNodeID, record), node: text(.node, record),
-      secondClock: record.secondClock, attributes: schema.values(ofSection: record.attributes),
-      payload: record.hasPayload
-        ? Payload(
-          record.payload.copied(), encoding: Payload.Encoding(rawValue: record.payloadEncoding))
-        : nil)
-    sequenceNumber = sequence == 0 ? nil : SequenceNumber(rawValue: sequence)
-  }
-}

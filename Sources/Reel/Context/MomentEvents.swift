@@ -11,6 +11,7 @@ struct MomentEvents {
   /// The events, in the order in which they were asked for.
   private var events: [Event?] = []
   private var taken = 0
+  private var texts = SharedTexts()
   /// Payloads that could not be read.
   private(set) var damages: [Corruption] = []
 
@@ -60,7 +61,7 @@ struct MomentEvents {
   /// The event of the next mention; nothing for one that a cut has removed.
   mutating func next() -> Event? {
     defer { taken += 1 }
-    return events[taken]
+    return events[taken].take()
   }
 
   private func isCut(_ timestamp: Int64, _ sequence: UInt64) -> Bool {
@@ -80,7 +81,7 @@ struct MomentEvents {
     switch candidate {
     case .memory(let memory): block = memory
     case .stored(let origin):
-      guard let stored = try sources.decode(origin, .all) else { return }
+      guard let stored = try sources.decode(origin, rows: rows) else { return }
       block = stored
     }
     let schema = snapshot.control.attributes
@@ -100,7 +101,7 @@ struct MomentEvents {
         }
         let row = Int(rest[index])
         guard !isCut(block.timestamps[row], block.sequence(row)) else { continue }
-        events[places[done + index]] = view?.event
+        if let view { events[places[done + index]] = Event(view, texts: &texts) }
       }
       done += page.count
     }
@@ -108,12 +109,13 @@ struct MomentEvents {
 
   // MARK: Events of the context
 
-  private func event(_ item: MomentLives.Item, _ sequence: UInt64) -> Event? {
+  private mutating func event(_ item: MomentLives.Item, _ sequence: UInt64) -> Event? {
     guard let record = try? RecordView(item.bytes.rawSpan.extracting(item.range)),
       !isCut(record.timestamp, sequence)
     else { return nil }
     return Event(
-      record, sequence: sequence, runID: runID, schema: snapshot.control.attributes)
+      record, sequence: sequence, runID: runID, schema: snapshot.control.attributes,
+      texts: &texts)
   }
 
   private static let payloadColumns = ColumnSet([.recordType, .payloadEncoding, .payloadLength])
@@ -183,7 +185,12 @@ extension ProcessMoment {
     spawn = life.spawn.flatMap { _ in events.next() }
     registration = life.registration.flatMap { _ in events.next() }
     state = life.state.flatMap { _ in events.next() }
-    stack = life.stack.compactMap { _ in events.next() }
+    var stack: [Event] = []
+    stack.reserveCapacity(life.callCount)
+    for _ in 0..<life.callCount {
+      if let event = events.next() { stack.append(event) }
+    }
+    self.stack = stack
     unlistedCallCount = life.unlistedCallCount
   }
 }

@@ -36,8 +36,43 @@ struct MomentLives {
     fileprivate var calls: [Call] = []
     fileprivate(set) var unlistedCallCount = 0
 
+    /// The number, from 1 on, of the innermost call that an exit with `key` ends; 0 for none.
+    fileprivate func depth(endedBy key: CallKey) -> Int {
+      let calls = calls.span
+      var depth = calls.count
+      while depth > 0, !key.ends(calls[depth - 1].key) { depth -= 1 }
+      return depth
+    }
+
+    var callCount: Int { calls.count }
+
     /// The calls that are open.
     var stack: some Sequence<Mention> { calls.lazy.map(\.mention) }
+  }
+
+  /// A block, with its columns taken out once: each time would count a reference.
+  private struct Rows {
+    let firstSequence: UInt64
+    let number: Int32
+    let kinds: TextColumn?
+    let processes: TextColumn?
+    let peers: TextColumn?
+    let functions: TextColumn?
+    let callIDs: IdentifierColumn?
+
+    init(_ block: DecodedBlock, number: Int32) {
+      firstSequence = block.header.firstSequence
+      self.number = number
+      kinds = block.text(.kind)
+      processes = block.text(.process)
+      peers = block.text(.peerProcess)
+      functions = block.text(.function)
+      callIDs = block.callIDs
+    }
+
+    func mention(_ row: Int) -> Mention {
+      Mention(sequence: firstSequence &+ UInt64(row), block: number, row: Int32(row))
+    }
   }
 
   let roles: KindRoles
@@ -58,6 +93,11 @@ struct MomentLives {
   private var placeOfCode: [Int32] = []
   private var roleOfCode: [EventRole] = []
   private var keyOfCode: [CallKey?] = []
+  /// Functions of blocks, and by their numbers the keys.
+  private var functionNames = SymbolTable(seed: .random(in: .min ... .max))
+  private var functionKeys: [CallKey] = []
+  private var functionName: [UInt8] = []
+  private static let maximumFunctionByteCount = 1 << 20
 
   init(roles: KindRoles, process: String?) {
     self.roles = roles
@@ -138,46 +178,42 @@ struct MomentLives {
       lives.removeAll { !$0.isLive }
       forgetNames()
     }
-    begin(block)
-    let kinds = block.text(.kind)
-    let processes = block.text(.process)
+    let rows = Rows(block, number: number)
+    begin(rows)
     guard let process else {
       for row in 0..<block.header.recordCount where isTaken.holds(row, block) {
-        take(row, kinds?.code(row) ?? 0, processes?.code(row) ?? 0, block, number)
+        take(row, rows.kinds?.code(row) ?? 0, rows.processes?.code(row) ?? 0, rows)
       }
       return
     }
-    let code = processes?.code(of: process.rawSpan) ?? 0
-    let peer = block.text(.peerProcess)?.code(of: process.rawSpan) ?? 0
+    let code = rows.processes?.code(of: process.rawSpan) ?? 0
+    let peer = rows.peers?.code(of: process.rawSpan) ?? 0
     if peer == 0, !roleOfCode.contains(.latched) {
-      guard code != 0, let processes else { return }
+      guard code != 0, let processes = rows.processes else { return }
       for row in processes.rows(withCode: code).lazy.map({ Int($0) })
       where isTaken.holds(row, block) {
-        take(row, kinds?.code(row) ?? 0, code, block, number)
+        take(row, rows.kinds?.code(row) ?? 0, code, rows)
       }
       return
     }
-    let peers = block.text(.peerProcess)
     for row in 0..<block.header.recordCount where isTaken.holds(row, block) {
-      let (kind, own) = (kinds?.code(row) ?? 0, processes?.code(row) ?? 0)
+      let (kind, own) = (rows.kinds?.code(row) ?? 0, rows.processes?.code(row) ?? 0)
       let role = role(kind)
       let isWanted =
         own == code && code != 0 || role == .latched
-        || role == .spawn && peer != 0 && peers?.code(row) == peer
-      if isWanted { take(row, kind, own, block, number) }
+        || role == .spawn && peer != 0 && rows.peers?.code(row) == peer
+      if isWanted { take(row, kind, own, rows) }
     }
   }
 
-  private mutating func begin(_ block: DecodedBlock) {
+  private mutating func begin(_ rows: Rows) {
     placeOfCode.removeAll(keepingCapacity: true)
-    placeOfCode.append(
-      contentsOf: repeatElement(-1, count: (block.text(.process)?.count ?? 0) + 1))
+    placeOfCode.append(contentsOf: repeatElement(-1, count: (rows.processes?.count ?? 0) + 1))
     keyOfCode.removeAll(keepingCapacity: true)
-    keyOfCode.append(
-      contentsOf: repeatElement(nil, count: (block.text(.function)?.count ?? 0) + 1))
+    keyOfCode.append(contentsOf: repeatElement(nil, count: (rows.functions?.count ?? 0) + 1))
     roleOfCode.removeAll(keepingCapacity: true)
     roleOfCode.append(.other)
-    guard let kinds = block.text(.kind) else { return }
+    guard let kinds = rows.kinds else { return }
     for code in 0..<kinds.count {
       roleOfCode.append(roles[String(decoding: kinds.text(code: UInt16(code + 1)))])
     }
@@ -192,39 +228,38 @@ struct MomentLives {
 
   @inline(__always)
   private mutating func take(
-    _ row: Int, _ kind: UInt16, _ process: UInt16, _ block: DecodedBlock, _ number: Int32
+    _ row: Int, _ kind: UInt16, _ process: UInt16, _ rows: borrowing Rows
   ) {
     let role = role(kind)
     if process != 0, case let place = placeOfCode[Int(process)], place >= 0 {
-      if role != .other { apply(role, row, Int(place), process, block, number) }
+      if role != .other { apply(role, row, Int(place), process, rows) }
     } else {
-      takeOther(role, row, process, block, number)
+      takeOther(role, row, process, rows)
     }
   }
 
   /// A process that has not been met in this block, and an event without any.
   private mutating func takeOther(
-    _ role: EventRole, _ row: Int, _ process: UInt16, _ block: DecodedBlock, _ number: Int32
+    _ role: EventRole, _ row: Int, _ process: UInt16, _ rows: borrowing Rows
   ) {
-    guard process != 0, let processes = block.text(.process) else {
-      if role == .latched { latch(row, block, number) }
+    guard process != 0, let processes = rows.processes else {
+      if role == .latched { latch(row, rows) }
       return
     }
     // One that has told nothing else may live by what the process that started it said.
     if role == .processExit, find(processes.text(code: process)) == nil { return }
     guard let place = place(of: processes.text(code: process)) else { return }
     placeOfCode[Int(process)] = place
-    if role != .other { apply(role, row, Int(place), process, block, number) }
+    if role != .other { apply(role, row, Int(place), process, rows) }
   }
 
   private mutating func apply(
-    _ role: EventRole, _ row: Int, _ place: Int, _ process: UInt16, _ block: DecodedBlock,
-    _ number: Int32
+    _ role: EventRole, _ row: Int, _ place: Int, _ process: UInt16, _ rows: borrowing Rows
   ) {
-    let mention = Mention(sequence: block.sequence(row), block: number, row: Int32(row))
+    let mention = rows.mention(row)
     switch role {
-    case .entry: enter(mention, key(row, block), place)
-    case .exit: leave(key(row, block), place)
+    case .entry: enter(mention, key(row, rows), place)
+    case .exit: leave(key(row, rows), place)
     case .state: lives[place].state = mention
     case .register: lives[place].registration = mention
     case .unregister: lives[place].registration = nil
@@ -233,7 +268,7 @@ struct MomentLives {
       life.spawn = mention
       lives[place] = life
     case .spawn:
-      guard let peers = block.text(.peerProcess), case let peer = peers.code(row), peer != 0,
+      guard let peers = rows.peers, case let peer = peers.code(row), peer != 0,
         let child = self.place(of: peers.text(code: peer)),
         // The child may have been faster to tell.
         lives[Int(child)].spawn == nil
@@ -245,7 +280,7 @@ struct MomentLives {
       lives[place] = Life(name: [], isLive: false)
       liveCount -= 1
       placeOfCode[Int(process)] = -1
-    case .latched: latch(row, block, number)
+    case .latched: latch(row, rows)
     case .other, .send, .receive, .error: break
     }
   }
@@ -265,33 +300,46 @@ struct MomentLives {
       lives[place].unlistedCallCount -= 1
       return
     }
-    var depth = lives[place].calls.count
-    while depth > 0, !key.ends(lives[place].calls[depth - 1].key) { depth -= 1 }
-    guard depth > 0 else { return }
-    lives[place].calls.removeLast(lives[place].calls.count - depth + 1)
+    let count = lives[place].calls.count
+    let depth = lives[place].depth(endedBy: key)
+    if depth > 0 { lives[place].calls.removeLast(count - depth + 1) }
   }
 
-  private mutating func latch(_ row: Int, _ block: DecodedBlock, _ number: Int32) {
-    guard let kinds = block.text(.kind) else { return }
-    latched[String(decoding: kinds.text(code: kinds.code(row)))] = Mention(
-      sequence: block.sequence(row), block: number, row: Int32(row))
+  private mutating func latch(_ row: Int, _ rows: borrowing Rows) {
+    guard let kinds = rows.kinds else { return }
+    latched[String(decoding: kinds.text(code: kinds.code(row)))] = rows.mention(row)
   }
 
   /// The key of the call that the event of a row enters or leaves.
-  private mutating func key(_ row: Int, _ block: DecodedBlock) -> CallKey {
+  @inline(__always)
+  private mutating func key(_ row: Int, _ rows: borrowing Rows) -> CallKey {
     var key = CallKey()
-    if let functions = block.text(.function), case let code = functions.code(row), code != 0 {
+    if let functions = rows.functions, case let code = functions.code(row), code != 0 {
       if let known = keyOfCode[Int(code)] {
         key = known
       } else {
-        key.setFunction(functions.text(code: code))
+        key = functionKey(functions.text(code: code))
         keyOfCode[Int(code)] = key
       }
     }
-    if let ids = block.callIDs, ids.hasValue(row) {
+    if let ids = rows.callIDs, ids.hasValue(row) {
       let id = ids.bytes(row)
       key.setCallID(id)
     }
+    return key
+  }
+
+  /// Blocks share most of their functions.
+  private mutating func functionKey(_ text: RawSpan) -> CallKey {
+    if functionNames.byteCount >= Self.maximumFunctionByteCount {
+      functionNames = SymbolTable(seed: .random(in: .min ... .max))
+      functionKeys = []
+    }
+    let symbol = Int(functionNames.symbol(text))
+    if symbol < functionKeys.count { return functionKeys[symbol] }
+    var key = CallKey()
+    key.setFunction(text, &functionName)
+    functionKeys.append(key)
     return key
   }
 

@@ -324,6 +324,23 @@ final class QuerySources {
     try find(origin, wanted, isPartial: isPartial, isKept: isKept)?.block
   }
 
+  /// A block of a segment with all columns of `rows`, ascending, at least; nothing when it is
+  /// damaged or gone.
+  func decode(_ origin: BlockOrigin, rows: [Int32]) throws(ReelError) -> DecodedBlock? {
+    var wanted = ColumnSet.all
+    wanted.remove(.eventOrder)
+    guard rows.count <= 3 * DecodedBlock.maximumOnlyCount else {
+      return try decode(origin, wanted)
+    }
+    guard let kept = try find(origin, MomentLives.columns) else { return nil }
+    do {
+      return try cache.rows(rows, of: kept, origin.entry, origin.segment)
+    } catch {
+      try tolerate(error, origin.segment)
+      return nil
+    }
+  }
+
   func find(
     _ origin: BlockOrigin, _ wanted: ColumnSet, isPartial: Bool = false, isKept: Bool = true
   ) throws(ReelError) -> KeptBlock? {
