@@ -54,7 +54,7 @@ import Testing
     try recorder.close()
     let path = try #require(file)
     let dump = try ToolRun("dump", path)
-    #expect(dump.status == 0 && dump.lines.count == 18, "\(dump.output)")
+    #expect(dump.status == 0 && dump.lines.count == 24, "\(dump.output)")
     #expect(dump.lines.prefix(16).allSatisfy { $0.hasPrefix("segment from ") })
     #expect(dump.output.contains("index of kind: "), "\(dump.output)")
     let json = try ToolRun("dump", path, "--json")

@@ -26,9 +26,10 @@ struct CacheKey: Hashable, Sendable {
 ///
 /// The clock algorithm (Corbató, "A paging experiment with the Multics system", 1968), with counts
 /// instead of marks: a look-up gives its entry as many rounds as it is worth, and a hand that goes
-/// round passes over entries that have some left, taking one. So a look-up writes one byte, where a list in order of use would write to three places of
-/// memory; and a scan of more than the cache holds does not push out what is asked for often. The
-/// table of places is probed linearly and never more than half full.
+/// round passes over entries that have some left, taking one. So a look-up writes one byte, where a
+/// list in order of use would write to three places of memory; and a scan of more than the cache
+/// holds does not push out what is asked for often. The table of places is probed linearly and
+/// never more than half full.
 struct ClockCache<Value: Sendable>: Sendable {
   /// What to bring near as soon as a value is found: who goes from one to the next waits for the
   /// memory of each, who asks for all at once waits about as long as for one.

@@ -60,7 +60,9 @@ struct IndexMerge {
   /// - Throws: ``ReelError/io(_:)``.
   func columns() throws(ReelError) -> [MergedColumn]? {
     var found: [MergedColumn] = []
-    let columns = Set(sources.flatMap { $0.directory.indexes.map(\.column.rawValue) })
+    // Of a column that is empty everywhere it is worth to be known that it is.
+    var columns = Set((ColumnID.texts + [.id]).map(\.rawValue))
+    for source in sources { columns.formUnion(source.directory.indexes.map(\.column.rawValue)) }
     for column in columns.sorted() {
       if isCancelled() { return nil }
       if let merged = try merge(ColumnID(rawValue: column)) { found.append(merged) }

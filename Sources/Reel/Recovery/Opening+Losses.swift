@@ -67,6 +67,7 @@ extension Opening {
       try folder.unlink(FileName.segment(firstSequence: segment.firstSequence))
     }
     appender.forgetOldest(dropped.count)
+    for name in appender.takeObsoleteIndexes() { try folder.unlink(name) }
   }
 }
 

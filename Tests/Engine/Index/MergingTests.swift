@@ -87,6 +87,16 @@ import Testing
       let found = try recording.event(id: EventID("event-\(number)"))
       #expect(found?.payload == numbered(number).payload)
     }
+    // A key that nobody has takes a look at no segment that one is of, in empty columns either.
+    var queries = [Query(), Query(), Query()]
+    queries[0].process = "nobody"
+    queries[1].correlationID = "none"
+    queries[2].kinds = ["none"]
+    for query in queries {
+      let answer = try recording.events(query)
+      let others = try recording.snapshot().segments.count - starts.count * 4
+      #expect(answer.events.isEmpty && answer.cost.segmentsOpened <= others, "\(answer.cost)")
+    }
     // Half of the segments go, and with them the indexes of which none is left.
     _ = try recorder.keepNewest(events: 700)
     let oldest = try #require(RecordingFiles(try folder.list()).segments.first)
