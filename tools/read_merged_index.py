@@ -49,14 +49,15 @@ class MergedIndex:
         self.parts, following = {}, first
         for _, _, trailer in self.members:  # R69
             kind, begin, records = struct.unpack("<I12xQQ", trailer[:32])
-            require(kind == 1 and begin >= following, "members that are out of order")
+            require(kind == 1 and records > 0 and begin >= following, "members out of order")
             following = begin + records
         for column, zeros, size, at, uncovered in PART.iter_unpack(content[parts_at:]):
             require(zeros == bytes(3) and at == end, "the place of a part")
             part, end = self.frame(at, INDEX)
             require(end == at + size, "the length of a part")
             bits, entries = fingerprint_entries(Bytes(part))
-            require(8 <= bits[1] <= 16, "the bits of a fingerprint")
+            require(bits[1] >= 8, "the bits of a fingerprint")
+            require(column > max(self.parts, default=-1), "columns that do not ascend")
             self.parts[column] = (uncovered, sum(bits), set(entries))
         require(end == len(self.bytes), "bytes behind the last part")
 

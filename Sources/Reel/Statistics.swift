@@ -51,7 +51,7 @@ public struct Statistics: Hashable, Sendable {
 extension Recording {
   /// What the recording holds.
   ///
-  /// - Complexity: One read a segment; where cuts go through blocks, those are decoded.
+  /// - Complexity: A read or two a segment; where cuts go through blocks, those are decoded.
   public func statistics() throws(ReelError) -> Statistics {
     let snapshot = try snapshot()
     var statistics = Statistics()

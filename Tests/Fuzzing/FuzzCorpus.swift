@@ -173,6 +173,19 @@ enum FuzzCorpus {
     inputs["directory"] = [2, 0] + (try CompressedContent.decode(content.rawSpan))
     let start = segment.count - Trailer.byteCount + ReelFrame.overhead
     inputs["trailer"] = [3, 0] + segment[start...]
+    var members = [
+      MergedIndex.Member(salt: 1, byteCount: segment.count, trailer: trailer),
+      MergedIndex.Member(salt: 2, byteCount: segment.count, trailer: trailer),
+    ]
+    members[1].trailer.summary.firstSequence = trailer.summary.nextSequence
+    members[1].trailer.watermark = 0
+    for index in members.indices { members[index].trailer.isSeal = true }
+    let name = FileName.mergedIndex(firstSequence: 1)
+    let merged = try folder.open(name, .createNew)
+    let column = MergedColumn(column: .id, uncovered: 1, content: [1, 2, 3])
+    try MergedIndex.write(members, [column], binding: open.header.binding, to: merged)
+    let front = try ReelFrame.read(merged, at: 0, limit: 4096, binding: open.header.binding)
+    inputs["merged"] = [4, 0] + front.frame.content
     return inputs
   }
 

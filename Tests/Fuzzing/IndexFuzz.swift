@@ -1,16 +1,19 @@
 @testable import Reel
 
-/// What a segment's footer holds: which (u8), over how many blocks (u8), and the raw bytes.
+/// What a segment's footer holds, and the front of a merged index.
+///
+/// An input is which (u8), over how many blocks (u8), and the raw bytes.
 enum IndexFuzz {
   static func run(_ input: [UInt8], _ faults: inout FuzzFaults) {
     var input = FuzzInput(input)
-    let form = input.byte() & 3
+    let form = input.byte() & 7
     let blockCount = Int(input.byte()) + 1
     let raw = input.rest()
     switch form {
     case 0: postings(raw, blockCount, &faults)
     case 1: fingerprints(raw, blockCount, &faults)
     case 2: directory(raw, &faults)
+    case 4: merged(raw, &faults)
     default:
       guard let trailer = try? Trailer(decoding: raw.rawSpan, at: 1 << 20) else { return }
       let end = trailer.directoryOffset + trailer.directoryByteCount
@@ -36,6 +39,14 @@ enum IndexFuzz {
       }
     }
     faults.expect(byteCount <= ReelFrame.maximumByteCount, "keys of \(byteCount) bytes")
+    var scanned: [[UInt8]] = []
+    let scan = PostingScan(raw, blockCount: blockCount)
+    do throws(ByteReader.Malformed) {
+      try scan.forEachKey { if scanned.count < 256 { scanned.append($0.copied()) } }
+      faults.expect(scanned == keys, "a scan finds other keys")
+    } catch {
+      faults.expect(false, "a scan refuses what is taken over: \(error.reason)")
+    }
     for (number, key) in keys.enumerated() {
       faults.expect(index.find(key.rawSpan) != nil, "key \(number) is not found")
       var first: [UInt8]?
@@ -44,6 +55,20 @@ enum IndexFuzz {
     }
     let other: [UInt8] = [1, 2, 3]
     _ = index.find(other.rawSpan)
+  }
+
+  private static func merged(_ raw: [UInt8], _ faults: inout FuzzFaults) {
+    guard let (members, parts) = try? MergedIndex.decode(raw.rawSpan) else { return }
+    faults.expect(MergedIndex.memberCounts.contains(members.count), "\(members.count) members")
+    var next: UInt64 = 0
+    for member in members {
+      let summary = member.trailer.summary
+      faults.expect(summary.firstSequence >= next, "members out of order")
+      next = summary.nextSequence
+    }
+    for (part, other) in zip(parts, parts.dropFirst()) {
+      faults.expect(part.column.rawValue < other.column.rawValue, "columns out of order")
+    }
   }
 
   private static func fingerprints(

@@ -42,12 +42,12 @@ import Testing
     configuration.segmentByteCount = 64 << 10
     let recorder = try Recorder(path: many, configuration: configuration)
     var file: String?
-    // It is made as soon as sixteen segments are sealed.
+    // It is made as soon as sixteen segments are sealed and durable.
     for number in 0..<400_000 where file == nil {
       try recorder.append(
         Event(id: EventID("\(number)-\(number &* 7_919)"), kind: "kind \(number % 5)"))
       guard number % 5_000 == 0 else { continue }
-      try recorder.flush()
+      try recorder.sync()
       file = try FileManager.default.contentsOfDirectory(atPath: many)
         .first { $0.hasSuffix(".index") }.map { many + "/" + $0 }
     }

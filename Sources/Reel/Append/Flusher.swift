@@ -126,6 +126,7 @@ final class Flusher: Sendable {
       while true {
         let task = log.lock.withLock { nextTask() }
         guard let task else { return }
+        if task.isClosing { appender.endMerging() }
         do throws(ReelError) {
           try perform(task)
           log.lock.withLock { log.setStall(nil) }

@@ -26,6 +26,9 @@ final class IndexMerger: Sendable {
   /// The indexes that have been made since it was last asked.
   func takeFinished() -> [Entry] { results.takeFinished() }
 
+  /// Gives up what is being made, and makes nothing more.
+  func cancel() { results.cancel() }
+
   /// Ends the thread; what it is making is given up.
   func stop() {
     results.cancel()
@@ -67,6 +70,8 @@ struct MergedIndexBook {
   private var entries: [IndexMerger.Entry]
   private let segmentCount: Int
   var merger: IndexMerger?
+  /// The last record of the next group, until which nothing is due.
+  private var dueSequence = UInt64.max
 
   /// Begins with those that are there; one comes of `segmentCount` segments.
   init(_ entries: [IndexMerger.Entry] = [], segmentCount: Int) {
@@ -79,11 +84,19 @@ struct MergedIndexBook {
 
   /// Has indexes made of segments that have none: of each so many side by side and, where those
   /// behind them have one already, of fewer.
-  mutating func mergeDue(_ sealed: [SegmentAppender.SealedSegment]) {
+  ///
+  /// They wait until their records are durable up to `watermark`: an index that a loss of power
+  /// leaves would else say of a segment that it ends as it never did.
+  mutating func mergeDue(_ sealed: [SegmentAppender.SealedSegment], watermark: UInt64) {
     guard let merger else { return }
     takeFinished()
+    dueSequence = .max
     for group in Self.due(sealed, entries, segmentCount) {
       guard let first = group.first, let last = group.last else { continue }
+      guard last.nextSequence <= watermark + 1 else {
+        dueSequence = last.nextSequence - 1
+        break
+      }
       entries.append(
         IndexMerger.Entry(
           firstSequence: first.firstSequence, nextSequence: last.nextSequence, byteCount: 0))
@@ -91,6 +104,14 @@ struct MergedIndexBook {
     }
     entries.sort { $0.firstSequence < $1.firstSequence }
   }
+
+  /// As ``mergeDue(_:watermark:)`` when the watermark has risen: mostly nothing is due by it.
+  mutating func mergeDurable(_ sealed: [SegmentAppender.SealedSegment], watermark: UInt64) {
+    if watermark >= dueSequence { mergeDue(sealed, watermark: watermark) }
+  }
+
+  /// Gives up what is being made: its room may be needed.
+  func cancel() { merger?.cancel() }
 
   /// The segments to be merged, group by group.
   static func due(

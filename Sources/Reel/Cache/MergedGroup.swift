@@ -8,23 +8,22 @@ final class MergedGroup: Sendable {
   struct Member: Sendable {
     /// Its place among all members of the index.
     var ordinal: Int
-    /// Its place among the segments of the snapshot.
-    var position: Int
-    /// The segment, to be asked for an id.
-    var group: SegmentGroup
-
-    var segment: ReadableSegment { group.segments[0] }
+    var segment: ReadableSegment
   }
+
+  /// The first sequence number of the first segment that is there.
+  var firstSequence: UInt64 { members[0].segment.firstSequence }
+  /// Of the last one.
+  var lastFirstSequence: UInt64 { members[members.count - 1].segment.firstSequence }
 
   /// The group of those of `segments` that `index` is of, unless one has changed or lies apart from
   /// the others.
   init?(_ index: MergedIndex, _ segments: ArraySlice<ReadableSegment>) {
-    let start =
+    var position =
       segments.startIndex
       + firstIndex(segments.count) {
         segments[segments.startIndex + $0].firstSequence >= index.firstSequence
       }
-    var position = start
     var members: [Member] = []
     for (ordinal, member) in index.members.enumerated() {
       guard position < segments.endIndex,
@@ -34,7 +33,7 @@ final class MergedGroup: Sendable {
       guard case .complete(let trailer) = segment.form, trailer == member.trailer,
         segment.byteCount == member.byteCount
       else { return nil }
-      members.append(Member(ordinal: ordinal, position: position, group: SegmentGroup(segment)))
+      members.append(Member(ordinal: ordinal, segment: segment))
       position += 1
     }
     let isApart =
@@ -42,6 +41,15 @@ final class MergedGroup: Sendable {
     guard !members.isEmpty, !isApart else { return nil }
     self.index = index
     self.members = members
+  }
+
+  /// The member that begins with `sequence`.
+  func member(_ sequence: UInt64) -> Member? {
+    let place = firstIndex(members.count) { members[$0].segment.firstSequence >= sequence }
+    guard place < members.count, members[place].segment.firstSequence == sequence else {
+      return nil
+    }
+    return members[place]
   }
 }
 
@@ -56,61 +64,62 @@ enum LookUpGroup: Sendable {
     of segments: ArraySlice<ReadableSegment>, _ indexes: [MergedIndex]
   ) -> [LookUpGroup] {
     var groups: [LookUpGroup] = []
-    var position = segments.startIndex
-    func add(upTo end: Int) {
-      groups += SegmentGroup.groups(of: segments[position..<end]).map { .segments($0) }
-    }
+    var rest = segments
     for index in indexes {
-      guard let group = MergedGroup(index, segments), let first = group.members.first,
-        let last = group.members.last, first.position >= position
-      else { continue }
-      add(upTo: first.position)
+      guard let group = MergedGroup(index, rest) else { continue }
+      let before = rest.prefix { $0.firstSequence < group.firstSequence }
+      groups += SegmentGroup.groups(of: before).map { .segments($0) }
       groups.append(.merged(group))
-      position = last.position + 1
+      rest = rest.dropFirst(before.count + group.members.count)
     }
-    add(upTo: segments.endIndex)
-    return groups
+    return groups + SegmentGroup.groups(of: rest).map { .segments($0) }
   }
 }
 
-/// The index of one column over a merged group, with the file that the rest of it is in.
+/// The index of one column over a merged group.
 final class MergedKeys: Sendable {
   private let index: FingerprintIndex
-  private let file: any File
   /// The members that may have any key.
-  private let uncovered: UInt64
+  fileprivate let uncovered: UInt64
 
-  fileprivate init(_ index: FingerprintIndex, uncovered: UInt64, file: any File) {
-    self.index = index
-    self.file = file
+  /// Of the index its front, if `isFront` and the rest is worth being left in the file.
+  fileprivate init(_ whole: FingerprintIndex, uncovered: UInt64, isFront: Bool) {
+    index = isFront && whole.byteCount > Self.smallByteCount ? whole.front : whole
     self.uncovered = uncovered
   }
 
+  private static let smallByteCount = 64 << 10
+
+  var isWhole: Bool { index.isWhole }
   var byteCount: Int { index.byteCount + 64 }
 
-  /// The members that may have a key with `hash`, by their bits.
-  func members(_ hash: UInt64) throws(ReelError) -> UInt64 {
-    try index.ordinals(hash, in: file).reduce(uncovered) { $0 | 1 << UInt64($1) }
+  /// The members that may have a key with `hash`, by their bits; `file` has the rest of the index.
+  fileprivate func members(_ hash: UInt64, _ file: (any File)?) throws(ReelError) -> UInt64 {
+    let ordinals =
+      if let file { try index.ordinals(hash, in: file) } else { index.ordinals(hash) }
+    return ordinals.reduce(uncovered) { $0 | 1 << UInt64($1) }
   }
 }
 
 extension ReadCache {
-  /// The members of a group that may have a key with one of `hashes` in a column, by their bits.
+  /// The members of a group that may have a key with one of `hashes` in a column, and those of
+  /// which that can be told, by their bits.
   ///
-  /// Where the index is not of use, that is all of them: their own indexes are asked then.
+  /// Where the index is not of use, all may: their own indexes are asked then.
   func members(
     of group: MergedGroup, having hashes: [UInt64], in column: ColumnID, eventCount: Int,
     cost: inout QueryCost
-  ) -> UInt64 {
-    do {
+  ) -> (may: UInt64, covered: UInt64) {
+    do throws(ReelError) {
       guard let keys = try keys(column, of: group, eventCount: eventCount, cost: &cost) else {
-        return .max
+        return (.max, 0)
       }
+      let file = keys.isWhole ? nil : try file(group.index)
       var members: UInt64 = 0
-      for hash in hashes { members |= try keys.members(hash) }
-      return members
+      for hash in hashes { members |= try keys.members(hash, file) }
+      return (members, ~keys.uncovered)
     } catch {
-      return .max
+      return (.max, 0)
     }
   }
 
@@ -125,12 +134,10 @@ extension ReadCache {
     if case .merged(let keys)? = find(key) { return keys }
     do throws(ReelError) {
       try expectSame(group)
-      let file = try folder.open(index.name, .read)
-      let whole = try index.index(part, in: file)
+      let whole = try index.index(part, in: try file(index))
       cost.bytesRead += part.byteCount
       let keys = MergedKeys(
-        keepsFronts(eventCount: eventCount) ? whole.front : whole, uncovered: part.uncovered,
-        file: file)
+        whole, uncovered: part.uncovered, isFront: keepsFronts(eventCount: eventCount))
       keep(.merged(keys), key, byteCount: keys.byteCount)
       return keys
     } catch .corrupted {

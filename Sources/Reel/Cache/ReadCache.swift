@@ -30,13 +30,18 @@ final class ReadCache: Sendable {
     }
   }
 
-  let folder: any Folder
+  private enum OpenFile {
+    case segment(SegmentFile)
+    case mergedIndex(any File)
+  }
+
+  private let folder: any Folder
   private let temporaryPath: String?
   let capacity: Int
   private let lock = Lock()
   // They are guarded by the lock alone: the runtime need not watch over them as well.
   @exclusivity(unchecked) private nonisolated(unsafe) var contents: ClockCache<Value>
-  @exclusivity(unchecked) private nonisolated(unsafe) var files: ClockCache<SegmentFile>
+  @exclusivity(unchecked) private nonisolated(unsafe) var files: ClockCache<OpenFile>
   /// Groups of segments asked for an id.
   @exclusivity(unchecked) private nonisolated(unsafe) var lookUpCount = 0
 
@@ -90,22 +95,43 @@ final class ReadCache: Sendable {
   var path: String { folder.path }
 
   /// The open file of a segment.
+  ///
+  /// - Throws: ``ReelError/corrupted(_:)`` also when it is another than a merged index has said,
+  ///   where nobody has looked at it before.
   func file(_ segment: ReadableSegment) throws(ReelError) -> SegmentFile {
     let key = CacheKey(.file, segment: segment.firstSequence)
-    if let file = lock.withLock({ unsafe files.value(for: key) }) { return file }
-    let file = try SegmentFile(file: try open(segment))
-    lock.withLock { unsafe files.insert(file, for: key, byteCount: 1) }
+    if case .segment(let file)? = lock.withLock({ unsafe files.value(for: key) }) { return file }
+    let file = try SegmentFile(file: try open(segment.name))
+    if let recording = segment.expectedRecording,
+      file.header.binding.recording != recording || file.firstSequence != segment.firstSequence
+    {
+      throw file.corrupted(
+        0..<SegmentHeader.byteCount, "the segment belongs to another name or recording")
+    }
+    lock.withLock { unsafe files.insert(.segment(file), for: key, byteCount: 1) }
     return file
   }
 
-  /// Opens a segment's file; when the process may have no more open, once more after giving up the
-  /// others and the blocks, each of which holds the file that its payloads are in.
-  private func open(_ segment: ReadableSegment) throws(ReelError) -> any File {
+  /// The open file of a merged index.
+  func file(_ index: MergedIndex) throws(ReelError) -> any File {
+    // The offset tells it from a segment and from another index of that name.
+    let offset = Int(truncatingIfNeeded: index.binding.salt | 1)
+    let key = CacheKey(.file, segment: index.firstSequence, offset: offset)
+    let known = lock.withLock { unsafe files.value(for: key) }
+    if case .mergedIndex(let file)? = known { return file }
+    let file = try open(index.name)
+    lock.withLock { unsafe files.insert(.mergedIndex(file), for: key, byteCount: 1) }
+    return file
+  }
+
+  /// Opens a file; when the process may have no more open, once more after giving up the others and
+  /// the blocks, each of which holds the file that its payloads are in.
+  private func open(_ name: String) throws(ReelError) -> any File {
     do throws(ReelError) {
-      return try folder.open(segment.name, .read)
+      return try folder.open(name, .read)
     } catch .io(let failure) where failure.code == ErrorNumber.tooManyFiles {
       giveBackFiles()
-      return try folder.open(segment.name, .read)
+      return try folder.open(name, .read)
     }
   }
 

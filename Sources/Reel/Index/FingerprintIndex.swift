@@ -197,7 +197,8 @@ final class FingerprintIndex: Sendable {
   /// Calls `body` with the highest ``hashBits`` bits of each key's hash, the others being 0, in
   /// order of buckets; the index must be whole.
   ///
-  /// A key that several blocks have comes once, if `isDistinct` is set.
+  /// A key that several blocks have comes once, if `isDistinct` is set; where a bucket has far more
+  /// keys than most, as one id of many events makes it, in any case.
   func forEachHash(isDistinct: Bool, _ body: (UInt64) -> Void) {
     let raw = raw
     let span = raw.rawSpan
@@ -206,6 +207,7 @@ final class FingerprintIndex: Sendable {
     for bucket in 0..<(1 << bucketBits) {
       known.removeAll(keepingCapacity: true)
       let end = key + Int(span.byte(at: Self.headerByteCount + bucket))
+      let isDistinct = isDistinct || end - key > 4 * Self.keysPerBucket
       while key < end {
         let entry = entry(key, span, at: entriesStart)
         let bits = UInt64(bucket) << fingerprintBits | UInt64(entry & (1 << fingerprintBits - 1))

@@ -1,8 +1,8 @@
 /// Makes one index out of those of some sealed segments.
 ///
-/// Those of fingerprints need no look at the keys, and one segment's indexes are in memory at a
-/// time: each is read three times, to tell how many keys there are, to count those of each bucket
-/// and to put them into it.
+/// Those of fingerprints need no look at the keys, and one index of one segment is in memory at a
+/// time, beside what has been merged: each is read three times, to tell how many keys there are, to
+/// count those of each bucket and to put them into it.
 struct IndexMerge {
   /// The bits of a key's fingerprint, as far as the segments' own indexes know them.
   ///
@@ -11,12 +11,14 @@ struct IndexMerge {
   /// byte an event. Of other keys there are few.
   private static func fingerprintBits(_ column: ColumnID) -> Int { column == .id ? 12 : 16 }
   private static let leastFingerprintBits = 8
+  /// Keys of a column beyond which it is left out: as many as sixteen segments have events at most.
+  private static let maximumKeyCount = 1 << 23
 
-  /// A segment with its directory.
+  /// A segment with its directory; nothing where that is damaged, so that it may have any key.
   private struct Source {
     let file: SegmentFile
     let member: MergedIndex.Member
-    let directory: ReadableDirectory
+    let directory: ReadableDirectory?
   }
 
   private let sources: [Source]
@@ -28,7 +30,8 @@ struct IndexMerge {
   ///   - firstSequences: Of segments that are sealed.
   ///   - folder: The recording's.
   ///   - isCancelled: Asked now and then whether to give up.
-  /// - Throws: ``ReelError/corrupted(_:)`` when one is not sealed or cannot be read,
+  /// - Throws: ``ReelError/corrupted(_:)`` when one is not sealed, not what its name says or not of
+  ///   the recording of the others, ``ReelError/notARecording(path:reason:)``,
   ///   ``ReelError/io(_:)``.
   init(
     _ firstSequences: [UInt64], in folder: any Folder, isCancelled: @escaping () -> Bool = { false }
@@ -38,15 +41,18 @@ struct IndexMerge {
       let file = try folder.open(FileName.segment(firstSequence: sequence), .read)
       let segment = try SegmentFile(file: file)
       let byteCount = try file.byteCount()
-      guard let trailer = try segment.trailer(endingAt: byteCount), trailer.isSeal else {
-        throw segment.corrupted(0..<byteCount, "the segment is not sealed")
-      }
+      let recording = segment.header.binding.recording
+      guard let trailer = try segment.trailer(endingAt: byteCount), trailer.isSeal,
+        segment.firstSequence == sequence,
+        sources.allSatisfy({ $0.file.header.binding.recording == recording })
+      else { throw segment.corrupted(0..<byteCount, "the segment is not a sealed one of these") }
       let member = MergedIndex.Member(
         salt: segment.header.binding.salt, byteCount: byteCount, trailer: trailer)
+      let directory = try damageAsNothing { () throws(ReelError) in
+        try segment.directory(trailer)
+      }
       sources.append(
-        Source(
-          file: segment, member: member,
-          directory: ReadableDirectory(try segment.directory(trailer))))
+        Source(file: segment, member: member, directory: directory.map { ReadableDirectory($0) }))
     }
     self.sources = sources
     self.isCancelled = isCancelled
@@ -62,7 +68,8 @@ struct IndexMerge {
     var found: [MergedColumn] = []
     // Of a column that is empty everywhere it is worth to be known that it is.
     var columns = Set((ColumnID.texts + [.id]).map(\.rawValue))
-    for source in sources { columns.formUnion(source.directory.indexes.map(\.column.rawValue)) }
+    for part in sources.lazy.compactMap(\.directory).flatMap(\.indexes)
+    where IndexBuilder.wanted.contains(part.column) { columns.insert(part.column.rawValue) }
     for column in columns.sorted() {
       if isCancelled() { return nil }
       if let merged = try merge(ColumnID(rawValue: column)) { found.append(merged) }
@@ -91,7 +98,9 @@ struct IndexMerge {
       uncovered |= 1 << UInt64(ordinal)
       hashBits[ordinal] = .max
     }
-    guard uncovered.nonzeroBitCount < sources.count else { return nil }
+    guard uncovered.nonzeroBitCount < sources.count, keyCount <= Self.maximumKeyCount else {
+      return nil
+    }
     let known = (hashBits.min() ?? 0) - bucketBits
     var builder = FingerprintIndexBuilder(
       keyCount: keyCount, ordinalCount: sources.count,
@@ -138,8 +147,9 @@ struct IndexMerge {
     try forEachIndex(column, of: source) { index throws(ByteReader.Malformed) in
       switch index {
       case .postings(let scan): try scan.forEachKey { body(keyHash($0)) }
-      // An id is in one block, as a rule.
-      case .fingerprints(let index): index.forEachHash(isDistinct: column != .id, body)
+      case .fingerprints(let index):
+        // An id is in one block, as a rule.
+        index.forEachHash(isDistinct: column != .id, body)
       }
     }
   }
@@ -155,9 +165,9 @@ struct IndexMerge {
     _ column: ColumnID, of source: Source,
     _ body: (Index) throws(ByteReader.Malformed) -> Void
   ) throws(ReelError) -> Bool {
-    guard source.directory.unindexed.isEmpty, !isCancelled() else { return false }
-    for part in source.directory.indexes where part.column == column {
-      guard part.byteCount > 0 else { return false }
+    guard let directory = source.directory, directory.unindexed.isEmpty else { return false }
+    for part in directory.indexes where part.column == column {
+      guard part.byteCount > 0, !isCancelled() else { return false }
       do throws(ReelError) {
         let raw = try source.file.indexContent(part)
         do throws(ByteReader.Malformed) {
@@ -203,6 +213,11 @@ struct IndexMerge {
       try? folder.unlink(temporary)
       throw error
     }
-    return try MergedIndex(name, in: folder)
+    do throws(ReelError) {
+      return try MergedIndex(name, in: folder)
+    } catch {
+      try? folder.unlink(name)
+      throw error
+    }
   }
 }

@@ -190,7 +190,8 @@ final class MergedIndex: Sendable {
     .corrupted(Corruption(path: file.path, bytes: bytes, reason: error.reason))
   }
 
-  private static func decode(
+  /// What the content of the first frame says.
+  static func decode(
     _ content: RawSpan
   ) throws(ByteReader.Malformed) -> (members: [Member], parts: [Part]) {
     var reader = ByteReader(content)
@@ -220,7 +221,9 @@ final class MergedIndex: Sendable {
         decoding: try reader.span(Trailer.contentByteCount, "a trailer"),
         at: Int(byteCount) - Trailer.byteCount)
       let first = trailer.summary.firstSequence
-      guard trailer.isSeal, first >= next, members.count > 0 || first == next else {
+      guard trailer.isSeal, trailer.summary.recordCount > 0, first >= next,
+        members.count > 0 || first == next
+      else {
         throw ByteReader.Malformed("a segment", "is out of order", found: first)
       }
       next = trailer.summary.nextSequence
@@ -232,7 +235,9 @@ final class MergedIndex: Sendable {
       let byteCount = try reader.integer(UInt32.self, "a part's length")
       let offset = try reader.integer(UInt64.self, "a part's offset")
       let uncovered = try reader.integer(UInt64.self, "the segments that are not covered")
-      guard let column = UInt8(exactly: column), offset <= 1 << 40 else {
+      guard let column = UInt8(exactly: column), offset <= 1 << 40,
+        parts.last.map({ $0.column.rawValue < column }) ?? true
+      else {
         throw ByteReader.Malformed("a part", "cannot be", found: column)
       }
       parts.append(

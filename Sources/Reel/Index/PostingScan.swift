@@ -43,33 +43,43 @@ struct PostingScan {
     return []
   }
 
+  /// A key's prefix, length, rows and blocks, and at least one block with its rows.
+  private static let leastKeyByteCount = 6
+
   /// How many keys there are.
   func keyCount() throws(ByteReader.Malformed) -> Int {
     var reader = ByteReader(raw.rawSpan)
-    return try reader.count("the number of keys", limit: raw.count)
+    return try reader.count("the number of keys", limit: raw.count / Self.leastKeyByteCount)
   }
 
   /// Calls `body` with each key.
+  ///
   /// - Complexity: O(bytes of the index and of all keys, these at most 64 MiB).
   func forEachKey(_ body: (RawSpan) -> Void) throws(ByteReader.Malformed) {
     var reader = ByteReader(raw.rawSpan)
-    let keyCount = try reader.count("the number of keys", limit: raw.count)
+    let limit = raw.count / Self.leastKeyByteCount
+    let keyCount = try reader.count("the number of keys", limit: limit)
     var key: [UInt8] = []
     var keyByteCount = 0
-    for _ in 0..<keyCount {
+    for number in 0..<keyCount {
       let shared = try reader.count("a shared prefix", limit: key.count)
       let length = try reader.count("a key's length", limit: Limits.dictionaryTextByteCount)
-      keyByteCount += shared + length
-      guard keyByteCount <= ReelFrame.maximumByteCount else {
-        throw ByteReader.Malformed("an index's keys", "are too long", found: keyByteCount)
+      let rest = try reader.span(length, "a key")
+      guard number == 0 || isAfter(rest, shared: shared, previous: key[...]) else {
+        throw ByteReader.Malformed("an index", "is not sorted", found: length)
       }
+      keyByteCount += shared + length
+      guard shared + length <= Limits.dictionaryTextByteCount,
+        keyByteCount <= ReelFrame.maximumByteCount
+      else { throw ByteReader.Malformed("a key", "is too long", found: shared + length) }
       key.removeLast(key.count - shared)
-      key.append(try reader.span(length, "a key"))
+      key.append(rest)
       body(key.rawSpan)
       _ = try reader.varint("a key's count")
       let count = try reader.count("a key's blocks", limit: blockCount)
       try reader.skip(varints: 2 * count, "a key's blocks")
     }
+    try reader.finish("an index")
   }
 
   private func blocks(

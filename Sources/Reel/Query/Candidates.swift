@@ -27,45 +27,6 @@ struct Candidates {
     }
   }
 
-  /// For each segment of `snapshot`, whether its group's merged index says that it has no matches;
-  /// empty when there is nothing to ask.
-  func ruledOut(of snapshot: Snapshot, cost: inout QueryCost) -> [Bool] {
-    let conditions = merged
-    guard !conditions.isEmpty, !snapshot.mergedGroups.isEmpty else { return [] }
-    var ruledOut = [Bool](repeating: false, count: snapshot.segments.count)
-    for group in snapshot.mergedGroups {
-      var members = UInt64.max
-      for condition in conditions {
-        var found: UInt64 = 0
-        for column in condition.columns {
-          found |= cache.members(
-            of: group, having: condition.hashes, in: column,
-            eventCount: snapshot.settledEventCount, cost: &cost)
-        }
-        members &= found
-      }
-      for member in group.members {
-        ruledOut[member.position] = members >> UInt64(member.ordinal) & 1 == 0
-      }
-    }
-    return ruledOut
-  }
-
-  /// The columns of which one has to have a key, and the hashes of those that do, for each
-  /// condition that a merged index can judge.
-  private var merged: [(columns: [ColumnID], hashes: [UInt64])] {
-    var conditions = filter.texts.map { (columns: $0.columns, hashes: $0.hashes) }
-    for attribute in filter.attributes {
-      conditions.append(([.attribute(attribute.index)], [attribute.hash]))
-    }
-    // One of the store's form names an event that has no id of its own.
-    if let id = filter.id, id.generatedParts == nil {
-      let bytes = id.bytes
-      conditions.append(([.id], [keyHash(bytes.rawSpan)]))
-    }
-    return conditions
-  }
-
   private func mayHaveAny(
     _ hashes: [UInt64], in columns: [ColumnID], _ segment: ReadableSegment,
     cost: inout QueryCost

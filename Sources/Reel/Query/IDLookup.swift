@@ -53,10 +53,11 @@ struct IDLookup {
         var cost = QueryCost()
         let members = cache.members(
           of: merged, having: [hash], in: .id, eventCount: eventCount, cost: &cost)
-        guard members != 0 else { continue }
+        guard members.may != 0 else { continue }
         for member in merged.members.reversed()
-        where members >> UInt64(member.ordinal) & 1 == 1 {
-          if let view = try inGroup(id, hash, member.group, &damage) { return view }
+        where members.may >> UInt64(member.ordinal) & 1 == 1 {
+          let group = SegmentGroup(member.segment)
+          if let view = try inGroup(id, hash, group, &damage) { return view }
         }
       }
     }

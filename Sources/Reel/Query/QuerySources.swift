@@ -20,13 +20,9 @@ final class QuerySources {
   private var takenCount = 0
   /// A run and an array of rows that are used again.
   private var spareRun: MergeRun?
-  /// Whether a segment cannot have matches, as merged indexes say; empty when they say so of none.
-  private lazy var ruledOut: [Bool] = Candidates(filter: filter, cache: cache).ruledOut(
-    of: snapshot, cost: &cost)
-  /// The first sequence number after the last segment of which a merged index has been asked.
-  private lazy var namedEnd: UInt64 =
-    ruledOut.isEmpty ? 0 : snapshot.mergedGroups.last?.index.nextSequence ?? 0
   private var spareRows: [Int32] = []
+  /// What merged indexes say of the segments.
+  private var named: NamedSegments
 
   init(
     filter: BlockFilter, snapshot: Snapshot, cache: ReadCache, isDescending: Bool,
@@ -37,6 +33,7 @@ final class QuerySources {
     self.snapshot = snapshot
     declarationCount = snapshot.control.attributes.declarations.count
     self.cache = cache
+    named = NamedSegments(filter, snapshot, cache)
     self.isDescending = isDescending
     let last = after.map {
       MergeKey(timestamp: $0.timestamp.nanoseconds, sequence: $0.sequenceNumber.rawValue)
@@ -120,26 +117,15 @@ final class QuerySources {
   /// - Returns: The first key that an event in it can have; nothing after the last.
   func advance(_ walk: SettledWalk) -> MergeKey? {
     guard let range else { return nil }
-    walk.advance(snapshot.segments) { position, segment in
-      !isRuledOut(position) && mayMatch(segment, range)
-    }
+    walk.advance(snapshot.segments) { mayMatch($0, range) }
     return walk.key(isDescending: isDescending)
   }
-
-  /// Whether merged indexes say of the segment at a place in the snapshot that it has no matches.
-  private func isRuledOut(_ position: Int) -> Bool {
-    let ruledOut = ruledOut
-    return position < ruledOut.count && ruledOut[position]
-  }
-
-  /// Whether a merged index has named a segment: it has what is wanted, as a rule, and to learn it
-  /// from its own keys first would only take longer.
-  private func isNamed(_ segment: ReadableSegment) -> Bool { segment.firstSequence < namedEnd }
 
   /// Whether a segment may have matches.
   func mayMatch(_ segment: ReadableSegment, _ range: ClosedRange<Int64>) -> Bool {
     let summary = segment.summary
     return summary.overlaps(range) && !snapshot.removals.removesAll(of: summary.stretch)
+      && named.state(of: segment, cost: &cost) != .ruledOut
   }
 
   /// Everything that may have matches, for those who go over all of it, in order of arrival.
@@ -151,8 +137,7 @@ final class QuerySources {
     _ body: (BlockCandidate, MergeKey) throws(ReelError) -> Void
   ) throws(ReelError) {
     guard let range else { return }
-    for (position, segment) in snapshot.segments.enumerated()
-    where !isRuledOut(position) && mayMatch(segment, range) {
+    for segment in snapshot.segments where mayMatch(segment, range) {
       guard let (directory, ordinals) = try open(segment) else { continue }
       let done = isDone?(segment, directory) ?? []
       for ordinal in ordinals ?? Array(directory.blocks.indices) where !done.contains(ordinal) {
@@ -188,7 +173,12 @@ final class QuerySources {
     _ segment: ReadableSegment
   ) throws(ReelError) -> (directory: ReadableDirectory, ordinals: [Int]?)? {
     let candidates = Candidates(filter: filter, cache: cache)
-    guard isNamed(segment) || candidates.mayMatch(segment, cost: &cost) else { return nil }
+    // One that is named has what is wanted, as a rule: to learn it from its own keys first would
+    // only take longer.
+    guard
+      named.state(of: segment, cost: &cost) == .named
+        || candidates.mayMatch(segment, cost: &cost)
+    else { return nil }
     cost.segmentsOpened += 1
     do {
       let directory = try segment.directory(cache, cost: &cost)

@@ -19,11 +19,14 @@ final class ReadableSegment: Sendable {
   let damages: [Corruption]
   /// Whether it is another recording's or has another name: its numbers mean nothing here.
   let isForeign: Bool
+  /// What its header has to name, where a merged index told of it and nobody has looked at it yet.
+  let expectedRecording: RecordingID?
 
   init(
     name: String, summary: SegmentSummary, byteCount: Int, watermark: UInt64, form: Form,
-    damages: [Corruption] = [], isForeign: Bool = false
+    damages: [Corruption] = [], isForeign: Bool = false, expectedRecording: RecordingID? = nil
   ) {
+    self.expectedRecording = expectedRecording
     self.isForeign = isForeign
     self.name = name
     self.summary = summary

@@ -287,7 +287,7 @@ final class SnapshotReader {
 
   private func refreshSegments(active: BufferProgress?) throws(ReelError) {
     // A follower asks nothing of the segments that they are of.
-    if floor == 0 { try mergedIndexes.refresh(files.mergedIndexes, in: folder) }
+    if floor == 0 { mergedIndexes.refresh(files.mergedIndexes, in: folder) }
     let known = draft.segments
     var next = 0
     var segments: [ReadableSegment] = []
@@ -339,12 +339,14 @@ final class SnapshotReader {
     {
       return old
     }
-    if old == nil, !isLast, let member = mergedIndexes.member(sequence, of: draft.recording),
+    if old == nil, !isLast, let recording = draft.recording,
+      let member = mergedIndexes.member(sequence, of: recording),
       try folder.byteCount(of: name) == member.byteCount
     {
       return ReadableSegment(
         name: name, summary: member.trailer.summary, byteCount: member.byteCount,
-        watermark: member.trailer.watermark, form: .complete(member.trailer))
+        watermark: member.trailer.watermark, form: .complete(member.trailer),
+        expectedRecording: recording)
     }
     let file = try folder.open(name, .read)
     var byteCount = try file.byteCount()

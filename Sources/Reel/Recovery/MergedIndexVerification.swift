@@ -13,7 +13,7 @@ struct MergedIndexVerification {
   ///
   /// One whose segments are all there is made anew and compared; what a segment's own index lacks
   /// cannot be held against it.
-  mutating func verify(_ name: String, _ tell: (Corruption) -> Void) throws(ReelError) {
+  mutating func verify(_ name: String, _ tell: (Corruption) -> Void) {
     do throws(ReelError) {
       let index = try MergedIndex(name, in: folder)
       let file = try folder.open(name, .read)
@@ -42,10 +42,14 @@ struct MergedIndexVerification {
               + " delete the file, the next run makes it anew")
         }
       }
-    } catch .corrupted(let corruption) {
-      tell(corruption)
-    } catch .io(let failure) where failure.code == ErrorNumber.noEntry {
-      return  // dropped meanwhile
+    } catch {
+      switch error {
+      case .io(let failure) where failure.code == ErrorNumber.noEntry: return  // dropped meanwhile
+      case .corrupted(let corruption): tell(corruption)
+      default:
+        // Whatever keeps it from being read, nothing else is lost.
+        tell(Corruption(path: folder.path + "/" + name, bytes: 0..<0, reason: "\(error)"))
+      }
     }
   }
 

@@ -67,7 +67,7 @@ extension Opening {
       try folder.unlink(FileName.segment(firstSequence: segment.firstSequence))
     }
     appender.forgetOldest(dropped.count)
-    for name in appender.takeObsoleteIndexes() { try folder.unlink(name) }
+    for name in appender.takeObsoleteIndexes() { try? folder.unlink(name) }
   }
 }
 

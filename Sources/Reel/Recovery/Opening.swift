@@ -43,8 +43,8 @@ struct Opening {
   ///
   /// - Returns: The appender that the new run goes on with, its next sequence number being the
   ///   first that was never given.
-  /// - Complexity: One read a segment, one a block of the active segment behind its last
-  ///   checkpoint, and the buffer.
+  /// - Complexity: One read a segment, or a look at its length where a merged index is of it, one a
+  ///   block of the active segment behind its last checkpoint, and the buffer.
   mutating func recover() throws(ReelError) -> SegmentAppender {
     for name in files.leftovers { try folder.unlink(name) }
     try takeFiles()
@@ -54,7 +54,7 @@ struct Opening {
       folder: folder, recording: try recordingID(), configuration: configuration,
       control: control, sealed: sealed, active: active,
       nextSequence: heldEnd ?? nextSequence, watermark: watermark, seed: seed,
-      mergedIndexes: try takeMergedIndexes())
+      mergedIndexes: takeMergedIndexes())
     // The first sync of this run answers for them too.
     for segment in sealed where segment.nextSequence > watermark + 1 {
       appender.addUnsynced(
@@ -94,7 +94,7 @@ struct Opening {
   }
 
   private mutating func takeFiles() throws(ReelError) {
-    try mergedIndexes.refresh(files.mergedIndexes, in: folder)
+    mergedIndexes.refresh(files.mergedIndexes, in: folder)
     for sequence in files.buffers { try takeProgress(sequence) }
     for sequence in files.segments {
       try takeSegment(sequence, isLast: sequence == files.segments.last)
@@ -166,7 +166,7 @@ struct Opening {
   private var bufferedFrom: UInt64? { ownProgresses.map(\.nextSequence).min() }
 
   /// The merged indexes that are of segments as they are; others, which tell nothing, are removed.
-  private func takeMergedIndexes() throws(ReelError) -> [IndexMerger.Entry] {
+  private func takeMergedIndexes() -> [IndexMerger.Entry] {
     var entries: [IndexMerger.Entry] = []
     let usable = mergedIndexes.of(recording)
     for sequence in files.mergedIndexes {
@@ -176,7 +176,7 @@ struct Opening {
           IndexMerger.Entry(
             firstSequence: sequence, nextSequence: index.nextSequence, byteCount: index.byteCount))
       } else {
-        try folder.unlink(FileName.mergedIndex(firstSequence: sequence))
+        try? folder.unlink(FileName.mergedIndex(firstSequence: sequence))
       }
     }
     return entries

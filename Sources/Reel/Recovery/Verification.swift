@@ -50,7 +50,8 @@ extension Recording {
   /// - Parameter report: Called with each fault as it is found.
   /// - Returns: What was gone through.
   /// - Throws: ``ReelError/io(_:)``, ``ReelError/closed``.
-  /// - Complexity: O(bytes), in the memory of one segment's indexes.
+  /// - Complexity: O(bytes), in the memory of one segment's indexes, or of one merged index made
+  ///   anew.
   public func verify(
     _ report: (VerificationFinding) -> Void
   ) throws(ReelError) -> VerificationReport {
@@ -72,7 +73,7 @@ extension Recording {
       let files = RecordingFiles(try folder.list())
       var merged = MergedIndexVerification(snapshot, in: folder)
       for sequence in files.mergedIndexes {
-        try merged.verify(FileName.mergedIndex(firstSequence: sequence)) {
+        merged.verify(FileName.mergedIndex(firstSequence: sequence)) {
           verification.add($0, .warning, report)
         }
       }

@@ -26,7 +26,9 @@ struct SegmentAppender {
   /// The first sequence number that is not in a written block.
   private(set) var nextSequence: UInt64
   /// The highest sequence number known to be durable.
-  var watermark: UInt64
+  var watermark: UInt64 {
+    didSet { if watermark > oldValue { merged.mergeDurable(sealed, watermark: watermark) } }
+  }
   private let blockByteCount: Int
   /// Events in the active segment, those of unwritten blocks included.
   private var segmentEventCount: Int
@@ -327,7 +329,7 @@ struct SegmentAppender {
     if configuration.durability == .disk || compressor == nil { try sync() }
     sealed.append(SealedSegment(writer.summary, byteCount: writer.end))
     unsynced.append((writer.summary.nextSequence, writer.segment.file))
-    merged.mergeDue(sealed)
+    merged.mergeDue(sealed, watermark: watermark)
     self.writer = nil
     segmentEventCount = 0
     limitBlock()
@@ -362,6 +364,9 @@ struct SegmentAppender {
     try task.run()
     watermark = max(watermark, task.watermark)
   }
+
+  /// Lets no merged index take the room that closing needs.
+  func endMerging() { merged.cancel() }
 
   /// Leaves the active segment so that the next opening need not scan it.
   mutating func checkpoint() throws(ReelError) {
@@ -407,6 +412,6 @@ struct SegmentAppender {
   /// Lets `merger` make the merged indexes that are due, now and as segments are sealed.
   mutating func beginMerging(_ merger: IndexMerger) {
     merged.merger = merger
-    merged.mergeDue(sealed)
+    merged.mergeDue(sealed, watermark: watermark)
   }
 }

@@ -100,13 +100,9 @@ final class SettledWalk {
     self.walk = walk
   }
 
-  /// Goes on to the next of `segments` for which `isWanted` is true of its place and itself.
-  func advance(_ segments: [ReadableSegment], _ isWanted: (Int, ReadableSegment) -> Bool) {
-    while let position = walk.next() {
-      next = segments[position]
-      if isWanted(position, segments[position]) { return }
-    }
-    next = nil
+  /// Goes on to the next of `segments` for which `isWanted` is true.
+  func advance(_ segments: [ReadableSegment], _ isWanted: (ReadableSegment) -> Bool) {
+    repeat { next = walk.next().map { segments[$0] } } while next.map { !isWanted($0) } ?? false
   }
 
   /// The first key that an event in the next segment can have.
