@@ -102,6 +102,18 @@ final class Rehearsal {
     disk.mark(.acknowledged(events.count, .disk))
   }
 
+  /// Lets the thread that merges indexes come to rest; what it has to do is done by then, so that
+  /// the same operations come each time.
+  func waitForMergedIndexes() throws {
+    for attempt in 0... {
+      if attempt == 5_000 { throw ReelError.invalidArgument("an index is never merged") }
+      let files = RecordingFiles(try folder.list())
+      let sealedCount = files.segments.count - 1
+      if files.mergedIndexes.count == sealedCount / configuration.mergedSegmentCount { return }
+      usleep(1_000)
+    }
+  }
+
   func remove(below number: Int) throws {
     disk.mark(.removing(below: number))
     try recorder?.removeEvents(before: Timestamp(nanoseconds: Int64(number)))

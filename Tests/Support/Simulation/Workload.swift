@@ -28,6 +28,7 @@ extension Workload {
       [
         oneByOne(durability), batches(durability), laps(durability), runs(durability),
         deaths(durability), removal(durability), retention(durability), documents(durability),
+        merging(durability),
       ]
     } + [background, changingDurability]
 
@@ -131,6 +132,27 @@ extension Workload {
           try rehearsal.append(5)
           try rehearsal.flush()
         }
+        try rehearsal.close()
+      })
+  }
+
+  /// Merges the indexes of every two segments, and drops some of them.
+  static func merging(_ durability: Durability) -> Workload {
+    Workload(
+      name: "merging, \(durability)", durability: durability,
+      configure: { $0.mergedSegmentCount = 2 },
+      body: { rehearsal in
+        try rehearsal.open()
+        for count in [18, 9, 14] {
+          try rehearsal.append(count)
+          try rehearsal.sync()
+          try rehearsal.waitForMergedIndexes()
+        }
+        try rehearsal.remove(below: 20)
+        try rehearsal.append(3)
+        rehearsal.die()
+        try rehearsal.open()
+        try rehearsal.append(2)
         try rehearsal.close()
       })
   }
