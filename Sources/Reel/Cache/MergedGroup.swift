@@ -13,8 +13,6 @@ final class MergedGroup: Sendable {
 
   /// The first sequence number of the first segment that is there.
   var firstSequence: UInt64 { members[0].segment.firstSequence }
-  /// Of the last one.
-  var lastFirstSequence: UInt64 { members[members.count - 1].segment.firstSequence }
 
   /// The group of those of `segments` that `index` is of, unless one has changed or lies apart from
   /// the others.

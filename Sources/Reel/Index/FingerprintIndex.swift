@@ -145,9 +145,7 @@ final class FingerprintIndex: Sendable {
     let place = offset + entriesStart + start
     let bytes = try file.read(at: place, byteCount: end - start)
     guard bytes.count == end - start else {
-      throw .corrupted(
-        Corruption(
-          path: file.path, bytes: place..<(place + end - start), reason: "an index is cut off"))
+      throw file.corrupted(place..<(place + end - start), "an index is cut off")
     }
     return ordinals(hash, keys, bytes.rawSpan, at: -start)
   }

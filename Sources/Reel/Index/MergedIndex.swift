@@ -158,7 +158,7 @@ final class MergedIndex: Sendable {
           low: span.integer(at: 32, as: UInt64.self), high: span.integer(at: 40, as: UInt64.self)),
         salt: span.integer(at: 48, as: UInt64.self))
     } catch {
-      throw Self.corrupted(file, 0..<start.count, error)
+      throw file.corrupted(0..<start.count, error.reason)
     }
     self.binding = binding
     let (frame, headerByteCount) = try ReelFrame.read(
@@ -180,14 +180,8 @@ final class MergedIndex: Sendable {
         throw ByteReader.Malformed("the file", "has another name or length", found: byteCount)
       }
     } catch {
-      throw Self.corrupted(file, 0..<headerByteCount, error)
+      throw file.corrupted(0..<headerByteCount, error.reason)
     }
-  }
-
-  private static func corrupted(
-    _ file: any File, _ bytes: Range<Int>, _ error: ByteReader.Malformed
-  ) -> ReelError {
-    .corrupted(Corruption(path: file.path, bytes: bytes, reason: error.reason))
   }
 
   /// What the content of the first frame says.
@@ -260,7 +254,7 @@ final class MergedIndex: Sendable {
         decoding: frame.content, ordinalCount: members.count,
         at: part.offset + ReelFrame.overhead)
     } catch {
-      throw Self.corrupted(file, part.offset..<(part.offset + part.byteCount), error)
+      throw file.corrupted(part.offset..<(part.offset + part.byteCount), error.reason)
     }
   }
 }

@@ -27,25 +27,12 @@ struct PostingIndex: Sendable {
     entries.reserveCapacity(keyCount)
     var heads: [UInt8] = []
     var headEnds: [UInt32] = []
-    var key: [UInt8] = []
-    var keyByteCount = 0
+    var keys = FrontCodedKeys()
     for number in 0..<keyCount {
       entries.append(UInt32(reader.offset))
-      let shared = try reader.count("a shared prefix", limit: key.count)
-      let length = try reader.count("a key's length", limit: Limits.dictionaryTextByteCount)
-      let rest = try reader.span(length, "a key")
-      guard number == 0 || isAfter(rest, shared: shared, previous: key[...]) else {
-        throw ByteReader.Malformed("an index", "is not sorted", found: length)
-      }
-      // Shared prefixes let few bytes stand for many: one key and all of them are bounded.
-      keyByteCount += shared + length
-      guard shared + length <= Limits.dictionaryTextByteCount,
-        keyByteCount <= ReelFrame.maximumByteCount
-      else { throw ByteReader.Malformed("a key", "is too long", found: shared + length) }
-      key.removeLast(key.count - shared)
-      key.append(rest)
+      try keys.next(&reader)
       if number % Self.keysPerHead == 0 {
-        heads.append(contentsOf: key)
+        heads.append(contentsOf: keys.key)
         headEnds.append(UInt32(heads.count))
       }
       _ = try reader.varint("a key's count")
@@ -206,5 +193,32 @@ private struct CheckedReader: ~Escapable {
       shift &+= 7
     }
     return value
+  }
+}
+
+/// The keys of a posting index one after the other, each put together from what it shares with the
+/// one before, and checked.
+struct FrontCodedKeys {
+  private(set) var key: [UInt8] = []
+  private var isFirst = true
+  /// Shared prefixes let few bytes stand for many: one key and all of them are bounded.
+  private var byteCount = 0
+
+  /// Reads the next key.
+  @_lifetime(reader: copy reader)
+  mutating func next(_ reader: inout ByteReader) throws(ByteReader.Malformed) {
+    let shared = try reader.count("a shared prefix", limit: key.count)
+    let length = try reader.count("a key's length", limit: Limits.dictionaryTextByteCount)
+    let rest = try reader.span(length, "a key")
+    guard isFirst || isAfter(rest, shared: shared, previous: key[...]) else {
+      throw ByteReader.Malformed("an index", "is not sorted", found: length)
+    }
+    byteCount += shared + length
+    guard shared + length <= Limits.dictionaryTextByteCount,
+      byteCount <= ReelFrame.maximumByteCount
+    else { throw ByteReader.Malformed("a key", "is too long", found: shared + length) }
+    key.removeLast(key.count - shared)
+    key.append(rest)
+    isFirst = false
   }
 }

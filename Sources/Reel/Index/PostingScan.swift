@@ -49,7 +49,13 @@ struct PostingScan {
   /// How many keys there are.
   func keyCount() throws(ByteReader.Malformed) -> Int {
     var reader = ByteReader(raw.rawSpan)
-    return try reader.count("the number of keys", limit: raw.count / Self.leastKeyByteCount)
+    return try Self.keyCount(&reader, raw.count)
+  }
+
+  private static func keyCount(
+    _ reader: inout ByteReader, _ byteCount: Int
+  ) throws(ByteReader.Malformed) -> Int {
+    try reader.count("the number of keys", limit: byteCount / leastKeyByteCount)
   }
 
   /// Calls `body` with each key.
@@ -57,24 +63,11 @@ struct PostingScan {
   /// - Complexity: O(bytes of the index and of all keys, these at most 64 MiB).
   func forEachKey(_ body: (RawSpan) -> Void) throws(ByteReader.Malformed) {
     var reader = ByteReader(raw.rawSpan)
-    let limit = raw.count / Self.leastKeyByteCount
-    let keyCount = try reader.count("the number of keys", limit: limit)
-    var key: [UInt8] = []
-    var keyByteCount = 0
-    for number in 0..<keyCount {
-      let shared = try reader.count("a shared prefix", limit: key.count)
-      let length = try reader.count("a key's length", limit: Limits.dictionaryTextByteCount)
-      let rest = try reader.span(length, "a key")
-      guard number == 0 || isAfter(rest, shared: shared, previous: key[...]) else {
-        throw ByteReader.Malformed("an index", "is not sorted", found: length)
-      }
-      keyByteCount += shared + length
-      guard shared + length <= Limits.dictionaryTextByteCount,
-        keyByteCount <= ReelFrame.maximumByteCount
-      else { throw ByteReader.Malformed("a key", "is too long", found: shared + length) }
-      key.removeLast(key.count - shared)
-      key.append(rest)
-      body(key.rawSpan)
+    let keyCount = try Self.keyCount(&reader, raw.count)
+    var keys = FrontCodedKeys()
+    for _ in 0..<keyCount {
+      try keys.next(&reader)
+      body(keys.key.rawSpan)
       _ = try reader.varint("a key's count")
       let count = try reader.count("a key's blocks", limit: blockCount)
       try reader.skip(varints: 2 * count, "a key's blocks")

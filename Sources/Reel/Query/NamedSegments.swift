@@ -23,7 +23,7 @@ struct NamedSegments {
   private var answers: [(may: UInt64, covered: UInt64)?]
 
   init(_ filter: BlockFilter, _ snapshot: Snapshot, _ cache: ReadCache) {
-    conditions = Self.conditions(filter)
+    conditions = snapshot.mergedGroups.isEmpty ? [] : Self.conditions(filter)
     self.snapshot = snapshot
     self.cache = cache
     answers = Array(repeating: nil, count: conditions.isEmpty ? 0 : snapshot.mergedGroups.count)

@@ -19,13 +19,13 @@ struct MergedIndexVerification {
       let file = try folder.open(name, .read)
       byteCount += index.byteCount
       guard index.binding.recording == snapshot.recording else {
-        throw corrupted(file, 0..<index.byteCount, "the merged index is of another recording")
+        throw file.corrupted(0..<index.byteCount, "the merged index is of another recording")
       }
       for part in index.parts { _ = try index.index(part, in: file) }
       guard let merge = try merge(index) else { return }
       guard merge.members == index.members else {
-        throw corrupted(
-          file, 0..<index.byteCount, "the merged index is not of the segments that are there")
+        throw file.corrupted(
+          0..<index.byteCount, "the merged index is not of the segments that are there")
       }
       let columns = try merge.columns() ?? []
       for part in index.parts {
@@ -36,8 +36,8 @@ struct MergedIndexVerification {
           file, at: part.offset, limit: part.byteCount, binding: index.binding
         ).frame
         guard frame.content == wanted.content else {
-          throw corrupted(
-            file, part.offset..<(part.offset + part.byteCount),
+          throw file.corrupted(
+            part.offset..<(part.offset + part.byteCount),
             "the merged index of the column \(part.column.name) is not that of the segments;"
               + " delete the file, the next run makes it anew")
         }
@@ -59,9 +59,5 @@ struct MergedIndexVerification {
     let there = Set(snapshot.segments.map(\.firstSequence))
     guard there.isSuperset(of: wanted) else { return nil }
     return try damageAsNothing { () throws(ReelError) in try IndexMerge(wanted, in: folder) }
-  }
-
-  private func corrupted(_ file: any File, _ bytes: Range<Int>, _ reason: String) -> ReelError {
-    .corrupted(Corruption(path: file.path, bytes: bytes, reason: reason))
   }
 }

@@ -61,25 +61,23 @@ struct ReelFrame {
   static func read(
     _ file: any File, at offset: Int, limit: Int, binding: FileBinding
   ) throws(ReelError) -> (frame: ReelFrame, byteCount: Int) {
-    func corrupted(_ bytes: Range<Int>, _ reason: String) -> ReelError {
-      .corrupted(Corruption(path: file.path, bytes: bytes, reason: reason))
-    }
     var bytes = try file.read(at: offset, byteCount: min(limit, 4096))
     guard let byteCount = byteCount(bytes.rawSpan), byteCount <= limit else {
-      throw corrupted(offset..<(offset + max(bytes.count, 1)), "no frame of Reel's begins here")
+      throw file.corrupted(
+        offset..<(offset + max(bytes.count, 1)), "no frame of Reel's begins here")
     }
     if bytes.count < byteCount {
       bytes += try file.read(at: offset + bytes.count, byteCount: byteCount - bytes.count)
     }
     guard bytes.count >= byteCount else {
-      throw corrupted(offset..<(offset + bytes.count), "the file ends within a frame")
+      throw file.corrupted(offset..<(offset + bytes.count), "the file ends within a frame")
     }
     do throws(ByteReader.Malformed) {
       let frame = try ReelFrame(
         decoding: bytes.rawSpan.extracting(0..<byteCount), at: offset, binding: binding)
       return (frame, byteCount)
     } catch {
-      throw corrupted(offset..<(offset + byteCount), error.reason)
+      throw file.corrupted(offset..<(offset + byteCount), error.reason)
     }
   }
 

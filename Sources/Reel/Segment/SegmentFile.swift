@@ -247,7 +247,7 @@ final class SegmentFile: Sendable {
   }
 
   func corrupted(_ bytes: Range<Int>, _ reason: String) -> ReelError {
-    .corrupted(Corruption(path: path, bytes: bytes, reason: reason))
+    file.corrupted(bytes, reason)
   }
 
   func corrupted(_ entry: DirectoryEntry, _ reason: String) -> ReelError {

@@ -58,6 +58,13 @@ protocol File: AnyObject, Sendable {
   func lock() throws(ReelError) -> Bool
 }
 
+extension File {
+  /// What is thrown where bytes of the file are not what they should be.
+  func corrupted(_ bytes: Range<Int>, _ reason: String) -> ReelError {
+    .corrupted(Corruption(path: path, bytes: bytes, reason: reason))
+  }
+}
+
 /// How a file is opened.
 enum FileAccess {
   case read

@@ -42,4 +42,26 @@ import Testing
     #expect(cache.value(for: CacheKey(.block, segment: 2, offset: 1)) == nil)
     #expect(cache.value(for: CacheKey(.block, segment: 2, offset: 1000)) == 1000)
   }
+
+  @Test func whatIsWorthMoreRoundsOutlivesMoreOfTheHand() {
+    var cache = ClockCache<Int>(capacity: 100)
+    let front = CacheKey(.group, segment: 1)
+    let block = CacheKey(.block, segment: 1)
+    cache.insert(-1, for: front, byteCount: 10, rounds: 4)
+    cache.insert(-2, for: block, byteCount: 10)
+    func insert(_ offsets: ClosedRange<Int>) {
+      for offset in offsets {
+        cache.insert(offset, for: CacheKey(.block, segment: 2, offset: offset), byteCount: 10)
+      }
+    }
+    // Nobody asks for either: one goes in the first round, the other after the third.
+    insert(1...25)
+    #expect(cache.value(for: block) == nil)
+    #expect(cache.value(for: front) == -1)
+    // A look-up gives it four more, and not for ever.
+    insert(26...55)
+    #expect(cache.value(for: front) == -1)
+    insert(56...155)
+    #expect(cache.value(for: front) == nil)
+  }
 }
