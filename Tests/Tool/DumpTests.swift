@@ -43,10 +43,12 @@ import Testing
     let recorder = try Recorder(path: many, configuration: configuration)
     var file: String?
     // It is made as soon as sixteen segments are sealed and durable.
-    for number in 0..<400_000 where file == nil {
+    var random = SeededRandom(1)
+    for number in 0..<10_000 where file == nil {
+      let payload = (0..<4_096).map { _ in UInt8(random.below(256)) }
       try recorder.append(
-        Event(id: EventID("\(number)-\(number &* 7_919)"), kind: "kind \(number % 5)"))
-      guard number % 5_000 == 0 else { continue }
+        Event(id: EventID("\(number)"), kind: "kind \(number % 5)", payload: Payload(payload)))
+      guard number % 20 == 0 else { continue }
       try recorder.sync()
       file = try FileManager.default.contentsOfDirectory(atPath: many)
         .first { $0.hasSuffix(".index") }.map { many + "/" + $0 }

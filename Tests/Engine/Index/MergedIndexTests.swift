@@ -72,7 +72,7 @@ import Testing
       #expect(found?.sequenceNumber == model.event(id: id)?.sequenceNumber, comment)
     }
     #expect(try recording.event(id: EventID("no such id")) == nil, comment)
-    for _ in 0..<(step == 1 ? 60 : 12) {
+    for _ in 0..<(step < 10 ? 40 : 12) {
       let query = random.query()
       let found = try recording.events(query, limit: nil).events
       #expect(difference(found, model.events(query)) == nil, comment)
@@ -90,7 +90,7 @@ import Testing
         recording.close()
         for cache in [0, 32 << 20] {
           try Self.expectAnswers(
-            folder, model, seed: seed, cache: cache, everyID: cache == 0 ? 5 : 1,
+            folder, model, seed: seed, cache: cache, everyID: cache == 0 ? 25 : 5,
             "seed \(seed), by \(count), cache \(cache)")
         }
         for index in indexes { try folder.unlink(index.name) }
@@ -150,7 +150,7 @@ import Testing
         harmed[place] ^= 1 << UInt8(random.below(8))
         if round % 5 == 4 { harmed.removeLast(1 + random.below(whole.count)) }
         try write(harmed, toFile: path)
-        try Self.expectAnswers(folder, model, seed: 11, cache: 0, everyID: 30, "byte \(place)")
+        try Self.expectAnswers(folder, model, seed: 11, cache: 0, everyID: 60, "byte \(place)")
         let recording = try Recording(path: folder.path)
         var warnings: [VerificationFinding] = []
         let report = try recording.verify { warnings.append($0) }
