@@ -28,11 +28,9 @@ final class Flusher: Sendable {
     self.log = log
     self.configuration = configuration
     self.runID = runID
-    let helpers = try FlusherThreads(folder: appender.folder, clock: configuration.clock)
-    self.helpers = helpers
     var appender = appender
-    appender.compressor = helpers.compressor
-    appender.beginMerging(helpers.merger)
+    let helpers = try FlusherThreads(&appender, configuration)
+    self.helpers = helpers
     let work = Work(
       log: log, configuration: configuration, runID: runID, appender: appender,
       syncer: helpers.syncer)

@@ -1,32 +1,37 @@
 /// The threads that take work off the flusher.
 struct FlusherThreads: Sendable {
   let syncer: Syncer
-  let compressor: BlockCompressor
+  let blockWriter: BlockWriter
   let merger: IndexMerger
 
-  /// Starts them; ``stop()`` must follow.
+  /// Starts them for `appender`; ``stop()`` must follow.
   /// - Throws: ``ReelError/io(_:)`` when a thread cannot be had; none is then left.
-  init(folder: any Folder, clock: any Clock) throws(ReelError) {
+  init(
+    _ appender: inout SegmentAppender, _ configuration: RecorderConfiguration
+  ) throws(ReelError) {
     syncer = try Syncer()
     do throws(ReelError) {
-      compressor = try BlockCompressor()
+      blockWriter = try BlockWriter(
+        appender.takeEncoder(), frameByteCount: configuration.payloadFrameByteCount)
     } catch {
       syncer.stop()
       throw error
     }
     do throws(ReelError) {
-      merger = try IndexMerger(folder: folder, clock: clock)
+      merger = try IndexMerger(folder: appender.folder, clock: configuration.clock)
     } catch {
-      compressor.stop()
+      blockWriter.stop()
       syncer.stop()
       throw error
     }
+    appender.beginWriting(blockWriter)
+    appender.beginMerging(merger)
   }
 
   /// Ends them.
   func stop() {
     merger.stop()
-    compressor.stop()
+    blockWriter.stop()
     syncer.stop()
   }
 }

@@ -33,17 +33,21 @@ struct IdentifierColumnBuilder {
     bytes.append(identifier)
   }
 
-  /// Calls `body` with each identifier.
-  func forEach(_ body: (RawSpan) -> Void) {
+  /// The hash of each identifier, by which an index has it.
+  func hashes() -> [UInt64] {
     let all = bytes.rawSpan
     var start = 0
+    var hashes: [UInt64] = []
+    hashes.reserveCapacity(lengths.count)
     for length in lengths {
-      body(all.extracting(start..<(start + length)))
+      hashes.append(keyHash(all.extracting(start..<(start + length))))
       start += length
     }
+    return hashes
   }
 
-  mutating func startBlock() {
+  /// Forgets the identifiers and keeps the memory.
+  mutating func removeAll() {
     bytes.removeAll(keepingCapacity: true)
     lengths.removeAll(keepingCapacity: true)
     rows.removeAll(keepingCapacity: true)

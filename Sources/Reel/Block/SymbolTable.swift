@@ -1,24 +1,16 @@
 /// The distinct byte strings of one column within a segment, numbered from 0 in order of first
 /// appearance: one hash look-up an event, and array accesses from there on.
 ///
-/// An open-addressing table over the numbers; the bytes lie in one array. Beside that it keeps the
-/// symbols in order of their bytes, so that a block's dictionary is sorted without comparing texts.
+/// An open-addressing table over the numbers; the bytes lie in one array.
 package struct SymbolTable {
   /// The upper half of a text's hash and its number, so that most texts are found without another
   /// look; ``empty`` where there is none.
   private var slots: [UInt64]
   private var hashes: [UInt64] = []
-  private var offsets: [UInt32] = [0]
-  private var bytes: [UInt8] = []
+  private var texts = SymbolTexts()
   private let seed: UInt64
 
-  /// Symbols below ``rankedCount`` in order of their bytes, and each one's place in that order.
-  private var ordered: [UInt32] = []
-  private var ranks: [UInt32] = []
-
   private static let empty = UInt64.max
-  /// Above this many symbols, inserting new ones in order costs more than sorting each block's.
-  private static let maximumRankedCount = 4096
 
   package init(seed: UInt64) {
     self.seed = seed
@@ -26,14 +18,12 @@ package struct SymbolTable {
   }
 
   package var count: Int { hashes.count }
-  var byteCount: Int { bytes.count }
+  var byteCount: Int { texts.byteCount }
 
   /// The bytes of a symbol.
+  @inline(__always)
   @_lifetime(borrow self)
-  func bytes(of symbol: UInt32) -> RawSpan {
-    let range = Int(offsets[Int(symbol)])..<Int(offsets[Int(symbol) + 1])
-    return bytes.rawSpan.extracting(range)
-  }
+  func bytes(of symbol: UInt32) -> RawSpan { texts.bytes(of: symbol) }
 
   /// The number of `text`, given now if it is new.
   package mutating func symbol(_ text: RawSpan) -> UInt32 {
@@ -41,8 +31,7 @@ package struct SymbolTable {
     if let known = find(text, hash) { return known }
     let symbol = UInt32(hashes.count)
     hashes.append(hash)
-    bytes.append(text)
-    offsets.append(UInt32(bytes.count))
+    texts.append(text)
     if hashes.count * 2 > slots.count { grow() } else { insert(symbol, hash) }
     return symbol
   }
@@ -75,54 +64,12 @@ package struct SymbolTable {
     for (symbol, hash) in hashes.enumerated() { insert(UInt32(symbol), hash) }
   }
 
-  /// Sorts `symbols`, each of which occurs once, by their bytes.
-  mutating func sort(_ symbols: inout [UInt32]) {
-    if count <= Self.maximumRankedCount {
-      rankNewSymbols()
-      // A bit for each rank that occurs: a table has few words of them.
-      var present = [UInt64](repeating: 0, count: (count + 63) / 64)
-      for symbol in symbols {
-        let rank = ranks[Int(symbol)]
-        present[Int(rank) >> 6] |= 1 << UInt64(rank & 63)
-      }
-      var next = 0
-      for (index, word) in present.enumerated() {
-        var rest = word
-        while rest != 0 {
-          symbols[next] = ordered[index << 6 | rest.trailingZeroBitCount]
-          next &+= 1
-          rest &= rest &- 1
-        }
-      }
-    } else {
-      symbols.sort { isOrdered($0, $1) }
-    }
-  }
-
   /// All symbols in order of their bytes.
-  mutating func allSorted() -> [UInt32] {
-    var symbols = Array(UInt32(0)..<UInt32(count))
-    sort(&symbols)
-    return symbols
-  }
+  mutating func allSorted() -> [UInt32] { texts.allSorted() }
 
-  private mutating func rankNewSymbols() {
-    guard ordered.count < count else { return }
-    for symbol in UInt32(ordered.count)..<UInt32(count) {
-      var low = 0
-      var high = ordered.count
-      while low < high {
-        let middle = (low + high) / 2
-        if isOrdered(ordered[middle], symbol) { low = middle + 1 } else { high = middle }
-      }
-      ordered.insert(symbol, at: low)
-    }
-    ranks = [UInt32](repeating: 0, count: count)
-    for (rank, symbol) in ordered.enumerated() { ranks[Int(symbol)] = UInt32(rank) }
-  }
-
-  private func isOrdered(_ a: UInt32, _ b: UInt32) -> Bool {
-    bytes(of: a).isLexicographicallyBefore(bytes(of: b))
+  /// Appends the texts from the number `first` on to `other`, which has those before.
+  func appendTexts(from first: Int, to other: inout SymbolTexts) {
+    other.append(contentsOf: texts, from: first)
   }
 }
 

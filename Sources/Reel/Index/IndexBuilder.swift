@@ -61,10 +61,9 @@ struct IndexBuilder {
     columns[id.rawValue] = builder
   }
 
-  /// Adds the ids of the block that ``endBlock()`` will end.
-  mutating func add(ids column: borrowing IdentifierColumnBuilder) {
-    let ordinal = UInt32(blockCount)
-    column.forEach { ids.append((keyHash($0), ordinal)) }
+  /// Adds the ids of block number `ordinal` by their hashes, after those of the blocks before.
+  mutating func add(idHashes hashes: [UInt64], ofBlock ordinal: Int) {
+    for hash in hashes { ids.append((hash, UInt32(ordinal))) }
   }
 
   mutating func endBlock() { blockCount += 1 }

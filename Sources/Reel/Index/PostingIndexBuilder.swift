@@ -84,8 +84,12 @@ struct PostingIndexBuilder {
     return raw
   }
 
-  /// Every key's hash with each block that has it, for the other form.
-  func hashes() -> [(hash: UInt64, block: UInt32)] {
-    postings.map { (keyHash(table.bytes(of: $0.symbol)), $0.block) }
+  /// Every key's hash with each block that has it, for the other form: block by block in order of
+  /// the keys, in whatever order they were added.
+  mutating func hashes() -> [(hash: UInt64, block: UInt32)] {
+    var ranks = [Int](repeating: 0, count: table.count)
+    for (rank, symbol) in table.allSorted().enumerated() { ranks[Int(symbol)] = rank }
+    postings.sort { ($0.block, ranks[Int($0.symbol)]) < ($1.block, ranks[Int($1.symbol)]) }
+    return postings.map { (keyHash(table.bytes(of: $0.symbol)), $0.block) }
   }
 }

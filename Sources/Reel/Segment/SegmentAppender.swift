@@ -10,12 +10,16 @@ struct SegmentAppender {
   private let seed: UInt64
   private let state = LZ4.State()
 
-  private var builder: BlockBuilder
+  private var collector: RowCollector
+  /// Makes blocks of what is collected, unless ``blockWriter`` does.
+  private var encoder = BlockEncoder()
+  /// Rows without content, whose memory the next blocks use.
+  private var spares: [BlockWriter.Parcel] = []
   private var writer: SegmentWriter?
   /// Finished blocks that have not been written yet, in order.
   private var unwritten: [Unwritten] = []
-  /// Compresses blocks while the next is collected; without one that is done in between.
-  var compressor: BlockCompressor?
+  /// Makes and writes blocks while the next is collected; without one that is done in between.
+  private var blockWriter: BlockWriter?
   private var merged: MergedIndexBook
   /// Control records that were taken and are not in a written block.
   private var pendingControl: [(record: ControlRecord, sequence: UInt64)] = []
@@ -40,9 +44,9 @@ struct SegmentAppender {
   private var beginsSegment = false
 
   private enum Unwritten {
-    /// The compressor has it.
-    case compressing(SegmentContext?, rawByteCount: Int)
-    /// It is written, or waits for room on the disk.
+    /// The block writer has it.
+    case begun(eventCount: Int, rawByteCount: Int)
+    /// It waits for room on the disk.
     case encoded(SegmentWriter.EncodedBlock)
   }
 
@@ -89,7 +93,7 @@ struct SegmentAppender {
     self.watermark = watermark
     self.seed = seed
     writer = active
-    builder = BlockBuilder(seed: seed)
+    collector = RowCollector(seed: seed)
     blockByteCount = configuration.blockByteCount
     segmentEventCount = Int(clamping: active?.summary.eventCount ?? 0)
     contexts = ContextWriter(
@@ -126,7 +130,7 @@ struct SegmentAppender {
   }
 
   /// Whether records were taken that are in no written block.
-  var hasUnwritten: Bool { builder.rowCount > 0 || !unwritten.isEmpty }
+  var hasUnwritten: Bool { collector.rowCount > 0 || !unwritten.isEmpty }
 
   /// Whether a block waits for room on the disk.
   var isStalled: Bool {
@@ -144,10 +148,10 @@ struct SegmentAppender {
     {
       pendingControl.append((control, sequence))
     }
-    if builder.rowCount == 0 { beginBlock(record, sequence: sequence, runID: runID) }
-    builder.append(record, sequence: sequence, runID: runID)
-    contexts.take(record, sequence: sequence, runID: runID, symbols: builder.symbols)
-    return builder.isFull(blockByteCount) || builder.eventCount >= blockEventLimit
+    if collector.rowCount == 0 { beginBlock(record, sequence: sequence, runID: runID) }
+    collector.append(record, sequence: sequence, runID: runID)
+    contexts.take(record, sequence: sequence, runID: runID, symbols: collector.symbols)
+    return collector.isFull(blockByteCount) || collector.eventCount >= blockEventLimit
   }
 
   /// Decides where the block goes whose first record this is: a context is of what came before.
@@ -214,31 +218,42 @@ struct SegmentAppender {
   /// - Throws: ``ReelError/io(_:)``; nothing is lost, and the call may be made again.
   mutating func endBlock() throws(ReelError) {
     while try writeFirst(isWaiting: unwritten.count >= unwrittenLimit) {}
-    guard builder.rowCount > 0 else { return }
+    guard collector.rowCount > 0 else { return }
     if beginsSegment, writer != nil {
       try writeUnwritten()
       try seal()
     }
-    if writer == nil { try begin(firstSequence: builder.firstSequence) }
-    let eventCount = builder.eventCount
-    let frameByteCount = configuration.payloadFrameByteCount
-    let arrival = configuration.clock.wall()
-    let watermark = watermark
-    let columns = writer?.finish(
-      &builder, frameByteCount: frameByteCount, arrival: arrival, watermark: watermark)
-    guard let columns else { return }
+    if writer == nil { try begin(firstSequence: collector.firstSequence) }
+    writer?.addKeys(of: collector)
+    let (eventCount, rawByteCount) = (collector.eventCount, collector.rawByteCount)
+    let parcel = spares.popLast() ?? BlockWriter.Parcel()
+    collector.take(
+      &parcel.rows, arrival: configuration.clock.wall(), watermark: watermark)
     let context = blockContext
     (blockContext, beginsSegment) = (nil, false)
     segmentEventCount += eventCount
     limitBlock()
-    if let compressor {
-      compressor.begin(columns)
-      unwritten.append(.compressing(context, rawByteCount: columns.header.rawByteCount))
-    } else if let writer {
-      let block = CompressedBlock(columns, state: state)
+    guard let writer else { return }
+    if let blockWriter {
+      blockWriter.begin(
+        parcel, context: context, in: writer.segment, at: unwritten.isEmpty ? writer.end : nil)
+      unwritten.append(.begun(eventCount: eventCount, rawByteCount: rawByteCount))
+    } else {
+      let block = encoder.compress(
+        &parcel.rows, frameByteCount: configuration.payloadFrameByteCount, state: state)
+      spares.append(parcel)
       unwritten.append(.encoded(writer.encode(block, context: context)))
       try writeUnwritten()
     }
+  }
+
+  /// Lets `blockWriter` make the blocks from now on, with what ``takeEncoder()`` gave.
+  mutating func beginWriting(_ blockWriter: BlockWriter) { self.blockWriter = blockWriter }
+
+  /// The encoder, which knows the texts of all blocks so far.
+  mutating func takeEncoder() -> BlockEncoder {
+    defer { encoder = BlockEncoder() }
+    return encoder
   }
 
   /// Blocks that may be unwritten: enough to make up for threads that wait for a processor, and too
@@ -261,15 +276,27 @@ struct SegmentAppender {
     while try writeFirst(isWaiting: true) {}
   }
 
-  /// Writes the first block that is not written, once it is compressed.
-  /// - Returns: Whether there was one, compressed or worth waiting for.
+  /// Sees to it that the first block that is not known to be written is, if it has been made.
+  /// - Returns: Whether there was one, made or worth waiting for.
   private mutating func writeFirst(isWaiting: Bool) throws(ReelError) -> Bool {
-    if case .compressing(let context, _)? = unwritten.first, let compressor, let writer {
-      guard let block = compressor.take(isWaiting: isWaiting) else { return false }
-      unwritten[0] = .encoded(writer.encode(block, context: context))
+    let block: SegmentWriter.EncodedBlock
+    switch unwritten.first {
+    case nil: return false
+    case .begun:
+      guard let outcome = blockWriter?.take(isWaiting: isWaiting) else { return false }
+      spares.append(outcome.parcel)
+      block = outcome.block
+      if outcome.isWritten {
+        writer?.add(block)
+        break
+      }
+      unwritten[0] = .encoded(block)
+      if let failure = outcome.failure { throw failure }
+      try writer?.append(block)
+    case .encoded(let encoded):
+      block = encoded
+      try writer?.append(block)
     }
-    guard case .encoded(let block)? = unwritten.first else { return false }
-    try writer?.append(block)
     unwritten.removeFirst()
     nextSequence = block.entry.lastSequence + 1
     applyControl(upTo: block.entry.lastSequence)
@@ -284,17 +311,20 @@ struct SegmentAppender {
   }
 
   private func isFull(_ writer: SegmentWriter) -> Bool {
-    writer.end + compressingByteCount(writer) >= configuration.effectiveSegmentByteCount
+    writer.end + begunByteCount(writer) >= configuration.effectiveSegmentByteCount
       || segmentEventCount >= configuration.effectiveSegmentEventCount
       || isOld(writer)
   }
 
-  /// About the bytes that the blocks will take which are being compressed: as the others did.
-  private func compressingByteCount(_ writer: SegmentWriter) -> Int {
-    var raw = 0
-    for case .compressing(_, let byteCount) in unwritten { raw += byteCount }
-    guard raw > 0, writer.summary.rawByteCount > 0 else { return raw / 2 }
-    return Int(Double(raw) * Double(writer.end) / Double(writer.summary.rawByteCount))
+  /// About the bytes that the blocks will take which are being made: as many an event as others.
+  private func begunByteCount(_ writer: SegmentWriter) -> Int {
+    var (events, raw) = (0, 0)
+    for case .begun(let eventCount, let byteCount) in unwritten {
+      events += eventCount
+      raw += byteCount
+    }
+    guard writer.summary.eventCount > 0 else { return raw / 2 }
+    return Int(Double(events) * Double(writer.end) / Double(writer.summary.eventCount))
   }
 
   /// Retention by age drops whole segments, so none may span more than an eighth of it.
@@ -308,8 +338,8 @@ struct SegmentAppender {
     let header = SegmentHeader(
       binding: FileBinding(recording: recording, salt: configuration.clock.random()),
       firstSequence: firstSequence, created: configuration.clock.wall())
-    // Recovery has no compressor. What it takes may have been durable in the buffer already.
-    let isDurable = configuration.durability == .disk || compressor == nil
+    // Recovery has no block writer. What it takes may have been durable in the buffer already.
+    let isDurable = configuration.durability == .disk || blockWriter == nil
     let (segment, end) = try SegmentWriter.createFile(
       in: folder, header: header, controlState: control, isDurable: isDurable)
     isFolderSynced = false
@@ -324,9 +354,9 @@ struct SegmentAppender {
   mutating func seal() throws(ReelError) {
     guard var writer else { return }
     try writer.checkpoint(isSeal: true, watermark: watermark)
-    // The name of the next segment says that this one is there; and recovery, which has no
-    // compressor, takes what may have been durable in the buffer.
-    if configuration.durability == .disk || compressor == nil { try sync() }
+    // The name of the next segment says that this one is there; and recovery, which has no block
+    // writer, takes what may have been durable in the buffer.
+    if configuration.durability == .disk || blockWriter == nil { try sync() }
     sealed.append(SealedSegment(writer.summary, byteCount: writer.end))
     unsynced.append((writer.summary.nextSequence, writer.segment.file))
     merged.mergeDue(sealed, watermark: watermark)

@@ -64,52 +64,74 @@ struct SegmentWriter {
   /// Indexes also what `attributes` declares, from the next block on.
   mutating func setAttributes(_ attributes: AttributeSchema) { indexes.declare(attributes) }
 
-  /// A block as it will lie at ``end``, with the context ahead of it if it has one.
+  /// A block as it will lie where the segment ends, with the context ahead of it if it has one.
   struct EncodedBlock {
-    fileprivate var bytes: [UInt8]
-    fileprivate(set) var entry: DirectoryEntry
-    fileprivate var rawByteCount: Int
-    fileprivate var context: ContextPlace?
+    fileprivate let bytes: [UInt8]
+    fileprivate let offset: Int
+    let entry: DirectoryEntry
+    fileprivate let rawByteCount: Int
+    fileprivate let idHashes: [UInt64]
+    fileprivate let context: ContextPlace?
+
+    var byteCount: Int { bytes.count }
+
+    /// Encodes a block for the segment of `binding`, which will end at `offset` then.
+    init(
+      _ block: CompressedBlock, context: SegmentContext?, at offset: Int, _ binding: FileBinding
+    ) {
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(block.data.count + 512 + (context?.content.count ?? 0))
+      var place: ContextPlace?
+      if let context {
+        ReelFrame.append(context.content, type: .context, at: offset, binding: binding, to: &bytes)
+        place = ContextPlace(
+          offset: offset, byteCount: bytes.count, maximumTimestamp: context.maximumTimestamp)
+      }
+      let start = bytes.count
+      ReelFrame.append(
+        block.header.encode(), type: .block, at: offset + start, binding: binding, to: &bytes)
+      entry = DirectoryEntry(
+        block.header, offset: offset + start, headerByteCount: bytes.count - start)
+      bytes.append(contentsOf: block.data)
+      self.bytes = bytes
+      self.offset = offset
+      rawByteCount = block.header.rawByteCount
+      idHashes = block.idHashes
+      self.context = place
+    }
+
+    /// Writes it to its place.
+    ///
+    /// - Throws: ``ReelError/io(_:)``; the call may be made again.
+    func write(to segment: SegmentFile) throws(ReelError) {
+      try segment.file.write(bytes.rawSpan, at: offset)
+    }
   }
 
-  /// Appends a block that ``encode(_:)`` made.
+  /// Writes a block that is to be at ``end``, and takes it into the books.
   ///
   /// - Throws: ``ReelError/io(_:)``; the writer is then unchanged and the call may be made again.
   mutating func append(_ block: EncodedBlock) throws(ReelError) {
-    try segment.file.write(block.bytes.rawSpan, at: end)
-    end += block.bytes.count
+    try block.write(to: segment)
+    add(block)
+  }
+
+  /// Takes a block into the books that has been written at ``end``.
+  mutating func add(_ block: EncodedBlock) {
+    precondition(block.offset == end, "blocks follow each other")
+    end += block.byteCount
+    indexes.add(idHashes: block.idHashes, ofBlock: directory.blocks.count - indexes.firstBlock)
     directory.blocks.append(block.entry)
     if let context = block.context { directory.contexts.append(context) }
     summary.add(block.entry, rawByteCount: block.rawByteCount)
   }
 
-  /// Ends the block that `builder` has collected: its keys go into the indexes.
-  mutating func finish(
-    _ builder: inout BlockBuilder, frameByteCount: Int, arrival: Int64, watermark: UInt64
-  ) -> BlockColumns {
-    builder.finish(
-      frameByteCount: frameByteCount, arrival: arrival, watermark: watermark, indexes: &indexes)
-  }
+  /// Indexes the next block by the keys of the rows in `collector`; ``add(_:)`` does by their ids.
+  mutating func addKeys(of collector: borrowing RowCollector) { collector.addKeys(to: &indexes) }
 
   /// A compressed block with its header, for where the segment ends now.
-  ///
-  /// ``append(_:)`` must follow.
   func encode(_ block: CompressedBlock, context: SegmentContext? = nil) -> EncodedBlock {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(block.data.count + 512 + (context?.content.count ?? 0))
-    var place: ContextPlace?
-    if let context {
-      ReelFrame.append(context.content, type: .context, at: end, binding: binding, to: &bytes)
-      place = ContextPlace(
-        offset: end, byteCount: bytes.count, maximumTimestamp: context.maximumTimestamp)
-    }
-    let offset = end + bytes.count
-    ReelFrame.append(block.header.encode(), type: .block, at: offset, binding: binding, to: &bytes)
-    let entry = DirectoryEntry(
-      block.header, offset: offset, headerByteCount: end + bytes.count - offset)
-    bytes.append(contentsOf: block.data)
-    return EncodedBlock(
-      bytes: bytes, entry: entry, rawByteCount: block.header.rawByteCount, context: place)
+    EncodedBlock(block, context: context, at: end, binding)
   }
 
   /// Whether dead checkpoints take more than a sixteenth of the segment.

@@ -36,9 +36,7 @@ import Testing
           builder.append(record, sequence: first + UInt64(row), runID: 9)
         }
       }
-      var indexes = IndexBuilder(firstBlock: 0, attributes: rules.attributes, seed: seed)
-      let columns = builder.finish(
-        frameByteCount: 4096, arrival: 3, watermark: first - 1, indexes: &indexes)
+      let columns = builder.finish(frameByteCount: 4096, arrival: 3, watermark: first - 1)
       var header = columns.header
       for index in header.frames.indices {
         header.frames[index].storedByteCount = header.frames[index].rawByteCount

@@ -48,17 +48,45 @@ import Testing
   /// Texts by row, nothing where a row has none.
   private func texts(_ rows: [[UInt8]?]) throws -> (found: [[UInt8]?], column: TextColumn) {
     var builder = TextColumnBuilder(seed: 7)
+    var encoder = TextColumnEncoder()
+    return try texts(rows, &builder, &encoder)
+  }
+
+  private func texts(
+    _ rows: [[UInt8]?], _ builder: inout TextColumnBuilder, _ encoder: inout TextColumnEncoder
+  ) throws -> (found: [[UInt8]?], column: TextColumn) {
     for (row, text) in rows.enumerated() {
       if let text { builder.append(text.rawSpan, row: row) }
     }
+    var taken = TextRows()
+    builder.take(&taken)
     var bytes: [UInt8] = []
-    builder.encode(rowCount: rows.count, to: &bytes)
+    encoder.encode(&taken, rowCount: rows.count, to: &bytes)
     let column = try TextColumn(bytes.rawSpan, count: rows.count)
     let found = rows.indices.map { row -> [UInt8]? in
       let code = column.code(row)
       return code == 0 ? nil : column.text(code: code).copied()
     }
     return (found, column)
+  }
+
+  /// Numbers begin anew behind 4 MiB of texts, which the encoder has to notice.
+  @Test func textsComeBackFromBlockToBlockAlsoWhenTheirNumbersBeginAnew() throws {
+    var random = SeededRandom(3)
+    var builder = TextColumnBuilder(seed: 7)
+    var encoder = TextColumnEncoder()
+    var generations: Set<Int> = []
+    for block in 0..<12 {
+      // Some texts of every block are those of the one before.
+      let rows: [[UInt8]?] = (0..<300).map { row in
+        if random.chance(5) { return nil }
+        let number = random.chance(2) ? row : block * 1_000 + row
+        return Array("\(number)/".utf8) + [UInt8](repeating: 7, count: 5_000)
+      }
+      generations.insert(builder.generation)
+      #expect(try texts(rows, &builder, &encoder).found == rows, "block \(block)")
+    }
+    #expect(generations.count > 1)
   }
 
   @Test(arguments: [1, 2, 254, 255, 256, 257, 700])
@@ -182,7 +210,10 @@ import Testing
       let text = Array("t\(row % 9)".utf8)
       texts.append(text.rawSpan, row: row)
     }
-    texts.encode(rowCount: 40, to: &valid)
+    var rows = TextRows()
+    texts.take(&rows)
+    var encoder = TextColumnEncoder()
+    encoder.encode(&rows, rowCount: 40, to: &valid)
     rounds.append(valid)
     var numbers: [UInt8] = []
     IntegerColumn.appendDeltas((0..<40).map { $0 * $0 }, to: &numbers)

@@ -144,7 +144,7 @@ import Testing
       let recorder = try Recorder(path: path, configuration: configuration)
       for number in 1...30_000 { try recorder.append(numbered(number)) }
       try recorder.close()
-      // Blocks wait for the compressor; their events count for the segment that they will be in.
+      // Blocks wait for the block writer; their events count for the segment that they will be in.
       let count = try Recording(path: path).count()
       #expect((3500...4000).contains(count), "\(count) are kept")
     }
