@@ -111,22 +111,25 @@ enum TornStore {
   ///
   /// The processor stores in the order of the program. A progress entry is stored after frames that
   /// it covers, and what it frees is overwritten after it; so it is torn alone, and whole when
-  /// frames are torn.
+  /// frames are torn. Of two that have changed, the older was whole before the newer was begun.
   static func states(
     of file: [UInt8], _ pieces: [DiskOperation.Piece], _ random: inout SeededRandom
   ) -> [[UInt8]] {
     var after = file
     for piece in pieces { after.write(piece) }
     guard file.count == after.count else { return [] }
-    let progress = changes(file, after, 256..<BufferHeader.usedByteCount)
+    let entries = progressEntries(after).map { changes(file, after, $0) }
+    let progress = entries.flatMap { $0 }
     let ring = changes(file, after, BufferHeader.byteCount..<file.count)
     let laps = changes(file, after, 128..<256)
     var states: [[UInt8]] = []
-    if !progress.isEmpty {
-      for cut in [progress.count / 2, random.below(progress.count)] {
-        states.append(applying(progress.prefix(cut), of: after, to: file))
-        states.append(applying(progress.suffix(cut), of: after, to: file))
+    var before = file
+    for entry in entries where !entry.isEmpty {
+      for cut in [entry.count / 2, random.below(entry.count)] {
+        states.append(applying(entry.prefix(cut), of: after, to: before))
+        states.append(applying(entry.suffix(cut), of: after, to: before))
       }
+      before = applying(entry, of: after, to: before)
     }
     // With a new lap the filler before it and its entry come first.
     let base = applying(progress + laps, of: after, to: file)
@@ -136,6 +139,15 @@ enum TornStore {
       states.append(applying(ring.suffix(cut), of: after, to: base))
     }
     return states
+  }
+
+  /// Where the two progress entries lie, the older first.
+  private static func progressEntries(_ file: [UInt8]) -> [Range<Int>] {
+    let (even, odd) = (256..<320, 320..<BufferHeader.usedByteCount)
+    func counter(_ entry: Range<Int>) -> UInt64 {
+      file.rawSpan.integer(at: entry.lowerBound, as: UInt64.self)
+    }
+    return counter(even) < counter(odd) ? [even, odd] : [odd, even]
   }
 
   private static func changes(_ a: [UInt8], _ b: [UInt8], _ range: Range<Int>) -> [Int] {
