@@ -2,16 +2,20 @@
 /// either takes about as long.
 final class BlockWriter: Sendable {
   private let results: Results
-  private let queue: WorkQueue<Parcel>
+  private let queue: WorkQueue<Job>
 
   /// The rows of a block on their way from thread to thread; whoever has it alone uses it.
   ///
   /// A class, so that none of the arrays is ever shared and then copied.
   final class Parcel: @unchecked Sendable {
     var rows = BlockRows()
-    fileprivate var context: SegmentContext?
-    fileprivate var segment: SegmentFile?
-    fileprivate var offset: Int?
+  }
+
+  private struct Job: Sendable {
+    let parcel: Parcel
+    let context: SegmentContext?
+    let segment: SegmentFile
+    let offset: Int?
   }
 
   /// A block, and what became of it.
@@ -37,8 +41,7 @@ final class BlockWriter: Sendable {
   func begin(
     _ parcel: Parcel, context: SegmentContext?, in segment: SegmentFile, at offset: Int?
   ) {
-    (parcel.context, parcel.segment, parcel.offset) = (context, segment, offset)
-    queue.add(parcel)
+    queue.add(Job(parcel: parcel, context: context, segment: segment, offset: offset))
   }
 
   /// The first block begun that has not been taken, once it is made; if it is not and `isWaiting`
@@ -67,18 +70,16 @@ final class BlockWriter: Sendable {
       changed = Condition(lock)
     }
 
-    func write(_ parcel: Parcel) {
-      if let offset = parcel.offset { (end, hasFailed) = (offset, false) }
-      guard let segment = parcel.segment else { return }
+    func write(_ job: Job) {
+      if let offset = job.offset { (end, hasFailed) = (offset, false) }
       let compressed = encoder.compress(
-        &parcel.rows, frameByteCount: frameByteCount, state: state)
+        &job.parcel.rows, frameByteCount: frameByteCount, state: state)
       let block = SegmentWriter.EncodedBlock(
-        compressed, context: parcel.context, at: end, segment.header.binding)
-      (parcel.context, parcel.segment) = (nil, nil)
-      var outcome = Outcome(block: block, isWritten: false, failure: nil, parcel: parcel)
+        compressed, context: job.context, at: end, job.segment.header.binding)
+      var outcome = Outcome(block: block, isWritten: false, failure: nil, parcel: job.parcel)
       if !hasFailed {
         do throws(ReelError) {
-          try block.write(to: segment)
+          try block.write(to: job.segment)
           outcome.isWritten = true
         } catch {
           outcome.failure = error

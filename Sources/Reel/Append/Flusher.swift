@@ -196,10 +196,7 @@ final class Flusher: Sendable {
     }
 
     private mutating func perform(_ task: Task) throws(ReelError) {
-      if appender.isStalled {
-        try appender.writeUnwritten()
-        try release()
-      }
+      if appender.isStalled || appender.isBlockFull { try resume() }
       var target = task.target
       let isAwaited = task.flushTo >= appender.nextSequence || task.isClosing
       if configuration.durability == .disk, isAwaited {
@@ -234,6 +231,16 @@ final class Flusher: Sendable {
         nextRetention = now.saturatingAdd(configuration.retentionInterval.nanoseconds)
         try enforceRetention()
       }
+    }
+
+    /// Goes on where there was no room: writes the blocks that wait for it, and ends the one that
+    /// is full, which must not take another record.
+    private mutating func resume() throws(ReelError) {
+      if appender.isStalled { try appender.writeUnwritten() }
+      if appender.isBlockFull { try appender.endBlock() }
+      isRetentionDue = isRetentionDue || mayRetain
+      try settle()
+      try release()
     }
 
     /// Whether what a block adds may make segments go: limits, or a cut that covers some.

@@ -43,9 +43,17 @@ struct BlockRows {
     hasSecondClock.removeAll(keepingCapacity: true)
     payloadEncodings.removeAll(keepingCapacity: true)
     payloadLengths.removeAll(keepingCapacity: true)
-    payloads.removeAll(keepingCapacity: true)
+    payloads.forget()
     ids.removeAll()
     parentIDs.removeAll()
     callIDs.removeAll()
+  }
+}
+
+extension [UInt8] {
+  /// Removes all bytes and keeps the memory, but for much that a block before needed and this one
+  /// did not.
+  mutating func forget() {
+    removeAll(keepingCapacity: capacity <= Swift.max(1 << 20, 2 * count))
   }
 }

@@ -43,6 +43,9 @@ struct ColumnID: RawRepresentable, Hashable, Sendable {
   /// Whether it is one of ``texts``, whose numbers lie side by side.
   var isText: Bool { (Self.kind.rawValue...Self.node.rawValue).contains(rawValue) }
 
+  /// The place of one of ``texts`` among them.
+  var textIndex: Int { Int(rawValue - Self.kind.rawValue) }
+
   /// The name that the tool and messages use.
   var name: String {
     switch self {

@@ -36,7 +36,6 @@ struct RowCollector {
   var firstSequence: UInt64 { rows.firstSequence }
   var rowCount: Int { rows.count }
   var eventCount: Int { rows.eventCount }
-  /// The bytes that the rows stand for: texts, payloads and some 24 for the numbers of each.
   var rawByteCount: Int { rows.rawByteCount }
 
   /// Whether the block can take no more rows.
@@ -153,14 +152,14 @@ struct RowCollector {
     while rows.texts.count < ColumnID.texts.count + attributes.count {
       rows.texts.append(TextRows())
     }
-    kind.take(&rows.texts[0])
-    process.take(&rows.texts[1])
+    kind.take(&rows.texts[ColumnID.kind.textIndex])
+    process.take(&rows.texts[ColumnID.process.textIndex])
     symbols.generation = kind.generation &+ process.generation
-    peerProcess.take(&rows.texts[2])
-    function.take(&rows.texts[3])
-    correlationID.take(&rows.texts[4])
-    astNodeID.take(&rows.texts[5])
-    node.take(&rows.texts[6])
+    peerProcess.take(&rows.texts[ColumnID.peerProcess.textIndex])
+    function.take(&rows.texts[ColumnID.function.textIndex])
+    correlationID.take(&rows.texts[ColumnID.correlationID.textIndex])
+    astNodeID.take(&rows.texts[ColumnID.astNodeID.textIndex])
+    node.take(&rows.texts[ColumnID.node.textIndex])
     for index in attributes.indices {
       attributes[index].take(&rows.texts[ColumnID.texts.count + index])
     }

@@ -67,7 +67,7 @@ package struct SymbolTable {
   /// All symbols in order of their bytes.
   mutating func allSorted() -> [UInt32] { texts.allSorted() }
 
-  /// Appends the texts from the number `first` on to `other`, which has those before.
+  /// Appends the texts from the number `first` on to `other`.
   func appendTexts(from first: Int, to other: inout SymbolTexts) {
     other.append(contentsOf: texts, from: first)
   }

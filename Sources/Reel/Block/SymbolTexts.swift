@@ -41,7 +41,7 @@ struct SymbolTexts {
 
   /// Forgets all texts.
   mutating func removeAll() {
-    bytes.removeAll(keepingCapacity: true)
+    bytes.forget()
     offsets.removeLast(offsets.count - 1)
     ordered.removeAll(keepingCapacity: true)
   }

@@ -11,7 +11,8 @@ struct PostingIndexBuilder {
     table = SymbolTable(seed: seed)
   }
 
-  /// Per number that a block builder gave a text: the symbol plus one, 0 when it has not come yet.
+  /// Per number that a ``TextColumnBuilder`` gave a text: the symbol plus one, 0 when it has not
+  /// come yet.
   private var known: [UInt32] = []
   private var generation = -1
 
@@ -24,7 +25,8 @@ struct PostingIndexBuilder {
     known = []
   }
 
-  /// Adds a text that a block builder knows as number `symbol`: its bytes are looked up once only.
+  /// Adds a text that a ``TextColumnBuilder`` knows as number `symbol`: its bytes are looked up
+  /// once only.
   mutating func add(_ key: RawSpan, symbol: UInt32, block: Int, count: Int) {
     while known.count <= Int(symbol) { known.append(0) }
     if known[Int(symbol)] == 0 {
@@ -84,12 +86,20 @@ struct PostingIndexBuilder {
     return raw
   }
 
-  /// Every key's hash with each block that has it, for the other form: block by block in order of
-  /// the keys, in whatever order they were added.
-  mutating func hashes() -> [(hash: UInt64, block: UInt32)] {
-    var ranks = [Int](repeating: 0, count: table.count)
-    for (rank, symbol) in table.allSorted().enumerated() { ranks[Int(symbol)] = rank }
-    postings.sort { ($0.block, ranks[Int($0.symbol)]) < ($1.block, ranks[Int($1.symbol)]) }
-    return postings.map { (keyHash(table.bytes(of: $0.symbol)), $0.block) }
+  /// Every key's hash with each block that has it, for the other form: block by block, in order of
+  /// the keys in whatever order a block's were added.
+  func hashes() -> [(hash: UInt64, block: UInt32)] {
+    var hashes: [(hash: UInt64, block: UInt32)] = []
+    hashes.reserveCapacity(postings.count)
+    var start = 0
+    while start < postings.count {
+      let block = postings[start].block
+      let end = postings[start...].firstIndex { $0.block != block } ?? postings.count
+      var symbols = postings[start..<end].map(\.symbol)
+      symbols.sort { table.bytes(of: $0).isLexicographicallyBefore(table.bytes(of: $1)) }
+      for symbol in symbols { hashes.append((keyHash(table.bytes(of: symbol)), block)) }
+      start = end
+    }
+    return hashes
   }
 }

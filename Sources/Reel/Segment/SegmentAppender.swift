@@ -16,7 +16,7 @@ struct SegmentAppender {
   /// Rows without content, whose memory the next blocks use.
   private var spares: [BlockWriter.Parcel] = []
   private var writer: SegmentWriter?
-  /// Finished blocks that have not been written yet, in order.
+  /// Finished blocks that are not known to be written yet, in order.
   private var unwritten: [Unwritten] = []
   /// Makes and writes blocks while the next is collected; without one that is done in between.
   private var blockWriter: BlockWriter?
@@ -129,7 +129,7 @@ struct SegmentAppender {
     contexts.carry(context, intoRun: runID)
   }
 
-  /// Whether records were taken that are in no written block.
+  /// Whether records were taken that are in no block known to be written.
   var hasUnwritten: Bool { collector.rowCount > 0 || !unwritten.isEmpty }
 
   /// Whether a block waits for room on the disk.
@@ -151,7 +151,12 @@ struct SegmentAppender {
     if collector.rowCount == 0 { beginBlock(record, sequence: sequence, runID: runID) }
     collector.append(record, sequence: sequence, runID: runID)
     contexts.take(record, sequence: sequence, runID: runID, symbols: collector.symbols)
-    return collector.isFull(blockByteCount) || collector.eventCount >= blockEventLimit
+    return isBlockFull
+  }
+
+  /// Whether the block that is being collected is to be ended.
+  var isBlockFull: Bool {
+    collector.isFull(blockByteCount) || collector.eventCount >= blockEventLimit
   }
 
   /// Decides where the block goes whose first record this is: a context is of what came before.
@@ -212,8 +217,7 @@ struct SegmentAppender {
     blockEventLimit = segmentEventCount < limit ? limit - segmentEventCount : limit
   }
 
-  /// Ends the block that has been collected, and writes it, or blocks before it while this one is
-  /// compressed.
+  /// Ends the block that has been collected, and writes it or leaves that to the block writer.
   ///
   /// - Throws: ``ReelError/io(_:)``; nothing is lost, and the call may be made again.
   mutating func endBlock() throws(ReelError) {
@@ -316,7 +320,8 @@ struct SegmentAppender {
       || isOld(writer)
   }
 
-  /// About the bytes that the blocks will take which are being made: as many an event as others.
+  /// About the bytes that the blocks will take which are being made: as many an event as others,
+  /// and no more than they stand for.
   private func begunByteCount(_ writer: SegmentWriter) -> Int {
     var (events, raw) = (0, 0)
     for case .begun(let eventCount, let byteCount) in unwritten {
@@ -324,7 +329,7 @@ struct SegmentAppender {
       raw += byteCount
     }
     guard writer.summary.eventCount > 0 else { return raw / 2 }
-    return Int(Double(events) * Double(writer.end) / Double(writer.summary.eventCount))
+    return min(raw, Int(Double(events) * Double(writer.end) / Double(writer.summary.eventCount)))
   }
 
   /// Retention by age drops whole segments, so none may span more than an eighth of it.

@@ -63,6 +63,26 @@ import Testing
     #expect(try recording.verify { _ in }.findingCount == 0)
   }
 
+  /// Found by reading: each time that a full block found no room it took one more record, and a
+  /// block of more records than the format has is not read.
+  @Test func aBlockOfAsManyRecordsAsThereMayBeTakesNoMoreWhileTheDiskIsFull() async throws {
+    let folder = FaultyFolder(memory)
+    var configuration = RecorderConfiguration()
+    configuration.blockByteCount = 16 << 20
+    configuration.bufferByteCount = 32 << 20
+    let recorder = try Recorder(folder: folder, configuration: configuration)
+    fill(folder)
+    let count = Limits.blockRecordCount + 100
+    try recorder.append(
+      contentsOf: (1...count).map { Event(timestamp: Timestamp(nanoseconds: Int64($0))) })
+    await waitForStall(recorder, folder, 3)
+    folder.set(nil)
+    try recorder.close()
+    let recording = try Recording(folder: memory)
+    #expect(try recording.count() == count)
+    #expect(try recording.verify { _ in }.findingCount == 0)
+  }
+
   @Test func closingOnAFullDiskDoesNotWaitAndLosesNothingAcknowledged() async throws {
     let folder = FaultyFolder(memory)
     let recorder = try makeRecorder(folder)
