@@ -5,7 +5,8 @@ struct FigureTable {
   private var rows: [String] = []
   private var columns: [String] = []
   private var values: [String: [String: [Double]]] = [:]
-  private var targets: [String: (column: String, bound: Target.Bound)] = [:]
+  /// Per row and column.
+  private var targets: [String: [String: Target.Bound]] = [:]
 
   /// Creates an empty table; `heading` says what its rows are.
   init(_ title: String, heading: String) {
@@ -20,7 +21,7 @@ struct FigureTable {
     if !rows.contains(row) { rows.append(row) }
     if !columns.contains(column) { columns.append(column) }
     values[row, default: [:]][column, default: []].append(value)
-    if let target { targets[row] = (column, target) }
+    if let target { targets[row, default: [:]][column] = target }
   }
 
   /// The median of a figure, or nothing when there is none.
@@ -38,13 +39,26 @@ struct FigureTable {
     for row in rows {
       var cells = [row] + columns.map { cell(values[row]?[$0] ?? []) }
       if isTargeted {
-        cells.append(
-          targets[row].map { target in
-            Target.value(target.bound).cell(value: median(row, target.column) ?? 0, ratio: nil)
-          } ?? "")
+        let marks = columns.compactMap { column in
+          targets[row]?[column].map { bound in
+            Target.value(bound).cell(value: median(row, column) ?? 0, ratio: nil)
+          }
+        }
+        cells.append(marks.joined(separator: ", "))
       }
       lines.append("| " + cells.joined(separator: " | ") + " |")
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// The targets that are not reached, each with by how much.
+  var misses: [String] {
+    rows.flatMap { row in
+      columns.compactMap { column in
+        targets[row]?[column]
+          .flatMap { Target.value($0).miss(value: median(row, column) ?? 0, ratio: nil) }
+          .map { "\(row), \(column): \($0)" }
+      }
+    }
   }
 }

@@ -70,6 +70,15 @@ enum Target {
       case .atMost(let bound): "≤ " + rounded(bound)
       }
     }
+
+    /// By how much `figure` misses it, in words; nothing when it does not.
+    func miss(of figure: Double) -> String? {
+      guard !isMet(by: figure) else { return nil }
+      return switch self {
+      case .atLeast(let bound): "\(rounded((1 - figure / bound) * 100)) % less"
+      case .atMost(let bound): "\(rounded((figure / bound - 1) * 100)) % more"
+      }
+    }
   }
 
   /// The target with a mark whether `value`, or its `ratio` where there is a peer, reaches it.
@@ -78,6 +87,18 @@ enum Target {
     case .value(let bound): bound.text + (bound.isMet(by: value) ? " ✓" : " ✗")
     case .ratio(let bound):
       bound.text + " ×" + (ratio.map { bound.isMet(by: $0) ? " ✓" : " ✗" } ?? "")
+    }
+  }
+
+  /// The figure, the target and by how much it is missed; nothing when it is reached.
+  func miss(value: Double, ratio: Double?) -> String? {
+    switch self {
+    case .value(let bound):
+      bound.miss(of: value).map { "\(rounded(value)), to be \(bound.text): \($0)" }
+    case .ratio(let bound):
+      ratio.flatMap { ratio in
+        bound.miss(of: ratio).map { "\(rounded(ratio)) ×, to be \(bound.text) ×: \($0)" }
+      }
     }
   }
 }

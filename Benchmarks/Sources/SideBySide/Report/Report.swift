@@ -18,8 +18,17 @@ struct Report {
     for section in Results.Section.allCases {
       if let table = results.tables[section] { parts.append(table.markdown()) }
     }
+    if let misses { parts.append(misses) }
     parts.append(Notes.markdown(arguments))
     return parts.joined(separator: "\n\n")
+  }
+
+  /// By how much targets are not reached; nothing when all are.
+  private var misses: String? {
+    let tables = Results.Section.allCases.compactMap { results.tables[$0] }
+    let misses = results.operations.misses + tables.flatMap(\.misses)
+    guard !misses.isEmpty else { return nil }
+    return (["## Targets not reached", ""] + misses.map { "- \($0)" }).joined(separator: "\n")
   }
 
   /// What was measured on.

@@ -25,17 +25,32 @@ struct ResultTable {
     for operation in Operation.allCases {
       let figures = names.map { values[$0]?[operation] ?? [] }
       guard figures.contains(where: { !$0.isEmpty }) else { continue }
-      let peers = names.filter { $0 != ReelStore.name }.compactMap { median($0, operation) }
-      let best = operation.isRate ? peers.max() : peers.min()
       let reel = median(ReelStore.name, operation)
-      let ratio: Double? =
-        if let reel, let best, best > 0 { reel / best } else { nil }
+      let ratio = ratio(operation)
       let target = reel.flatMap { operation.target?.cell(value: $0, ratio: ratio) }
       lines.append(
         "| \(operation.rawValue) | \(ratio.map { rounded($0) + " ×" } ?? "–") | \(target ?? "") | "
           + figures.map(cell).joined(separator: " | ") + " |")
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// Reel's figure to the best peer's.
+  private func ratio(_ operation: Operation) -> Double? {
+    let peers = names.filter { $0 != ReelStore.name }.compactMap { median($0, operation) }
+    guard let reel = median(ReelStore.name, operation),
+      let best = operation.isRate ? peers.max() : peers.min(), best > 0
+    else { return nil }
+    return reel / best
+  }
+
+  /// The targets that Reel does not reach, each with by how much.
+  var misses: [String] {
+    Operation.allCases.compactMap { operation in
+      median(ReelStore.name, operation)
+        .flatMap { operation.target?.miss(value: $0, ratio: ratio(operation)) }
+        .map { "\(operation.rawValue): \($0)" }
+    }
   }
 }
 
