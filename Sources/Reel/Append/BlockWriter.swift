@@ -1,5 +1,4 @@
-/// A thread that makes blocks of rows and writes them while the flusher collects the next ones:
-/// either takes about as long.
+/// A thread that makes blocks of rows and writes them while the flusher collects the next ones.
 final class BlockWriter: Sendable {
   private let results: Results
   private let queue: WorkQueue<Job>

@@ -8,7 +8,7 @@ struct BlockColumns {
 
 /// Makes blocks of the rows that a ``RowCollector`` hands over, all of them and in their order.
 ///
-/// Apart from it, because that takes as long as collecting and can be another thread's.
+/// Apart from it, so that it can be another thread's.
 struct BlockEncoder {
   /// As ``BlockRows/texts``.
   private var texts = [TextColumnEncoder](
