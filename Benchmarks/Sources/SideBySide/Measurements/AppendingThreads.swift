@@ -1,10 +1,15 @@
 import Reel
+import Synchronization
 
 /// Several threads that append to one Reel recorder, against one thread with the same events.
 enum AppendingThreads {
   private static let writerCount = 8
   /// Events that a thread takes together, as one that makes its own would have them: side by side
   /// in memory.
+  ///
+  /// A thread that is ready takes the next ones that nobody has, as threads of a program record
+  /// what happens now: with a share given to each beforehand, one that waits for a processor would
+  /// go on in the past of the others.
   private static let chunk = 128
 
   static func measure(_ bench: Workbench, _ results: inout Results) throws {
@@ -23,8 +28,11 @@ enum AppendingThreads {
     defer { folder.remove() }
     let recorder = try Recorder(path: folder.path)
     let time = try seconds {
-      try onThreads(count) { index in
-        for start in stride(from: index * Self.chunk, to: events.count, by: count * Self.chunk) {
+      let taken = Taken()
+      try onThreads(count) { _ in
+        while true {
+          let start = taken.count.add(Self.chunk, ordering: .relaxed).oldValue
+          guard start < events.count else { return }
           for next in start..<min(start + Self.chunk, events.count) {
             try recorder.append(events[next])
           }
@@ -34,5 +42,10 @@ enum AppendingThreads {
     }
     try recorder.close()
     return Double(events.count) / time
+  }
+
+  /// How many of the events somebody has.
+  private final class Taken: Sendable {
+    let count = Atomic(0)
   }
 }
