@@ -1,92 +1,70 @@
-/// A thread that makes blocks of rows and writes them while the flusher collects the next ones.
+/// A thread that makes blocks of rows, writes them and turns to the next segment, while the flusher
+/// collects rows.
 final class BlockWriter: Sendable {
   private let results: Results
-  private let queue: WorkQueue<Job>
+  private let queue: WorkQueue<SegmentWork.Job>
 
-  /// The rows of a block on their way from thread to thread; whoever has it alone uses it.
-  ///
-  /// A class, so that none of the arrays is ever shared and then copied.
-  final class Parcel: @unchecked Sendable {
-    var rows = BlockRows()
+  enum Outcome: Sendable {
+    case done(SegmentWork.Done)
+    /// What is left of it is to be finished before anything else.
+    case failed(ReelError)
+    /// One before it has failed.
+    case untouched(SegmentWork.Job)
   }
 
-  private struct Job: Sendable {
-    let parcel: Parcel
-    let context: SegmentContext?
-    let segment: SegmentFile
-    let offset: Int?
-  }
-
-  /// A block, and what became of it.
-  struct Outcome {
-    var block: SegmentWriter.EncodedBlock
-    /// Whether it is in its file; what follows one that could not be written is not written either.
-    var isWritten: Bool
-    var failure: ReelError?
-    /// Without rows.
-    var parcel: Parcel
-  }
-
-  /// Starts the thread, which goes on with the encoder of all blocks before; ``stop()`` must
-  /// follow.
-  init(_ encoder: BlockEncoder, frameByteCount: Int) throws(ReelError) {
-    let results = Results(encoder, frameByteCount: frameByteCount)
+  /// Starts the thread; ``stop()`` must follow.
+  init(_ work: SegmentWork) throws(ReelError) {
+    let results = Results(work)
     self.results = results
-    queue = try WorkQueue { results.write($0) }
+    queue = try WorkQueue { results.perform($0) }
   }
 
-  /// Begins to make a block of `segment`, after those before it: for `offset` when all of these
-  /// have been taken, else for where the last one ends.
-  func begin(
-    _ parcel: Parcel, context: SegmentContext?, in segment: SegmentFile, at offset: Int?
-  ) {
-    queue.add(Job(parcel: parcel, context: context, segment: segment, offset: offset))
+  /// Begins a job, after those before it.
+  ///
+  /// Once one has failed, all that were begun must be taken before the next one is.
+  func begin(_ job: SegmentWork.Job) {
+    results.expect()
+    queue.add(job)
   }
 
-  /// The first block begun that has not been taken, once it is made; if it is not and `isWaiting`
-  /// is false, nothing.
+  /// What has come of the first job begun of which that has not been taken; if it is not done and
+  /// `isWaiting` is false, nothing.
   func take(isWaiting: Bool) -> Outcome? { results.take(isWaiting: isWaiting) }
 
   /// Ends the thread once it has done what it is doing.
   func stop() { queue.stop() }
 
   private final class Results: @unchecked Sendable {
+    private let work: SegmentWork
     private let lock = Lock()
     private let changed: Condition
     private var outcomes: [Outcome] = []
-    private let frameByteCount: Int
-
-    // Used by the thread alone.
-    private let state = LZ4.State()
-    private var encoder: BlockEncoder
-    /// Where the next block goes.
-    private var end = 0
+    private var begunCount = 0
     private var hasFailed = false
 
-    init(_ encoder: BlockEncoder, frameByteCount: Int) {
-      self.encoder = encoder
-      self.frameByteCount = frameByteCount
+    init(_ work: SegmentWork) {
+      self.work = work
       changed = Condition(lock)
     }
 
-    func write(_ job: Job) {
-      if let offset = job.offset { (end, hasFailed) = (offset, false) }
-      let compressed = encoder.compress(
-        &job.parcel.rows, frameByteCount: frameByteCount, state: state)
-      let block = SegmentWriter.EncodedBlock(
-        compressed, context: job.context, at: end, job.segment.header.binding)
-      var outcome = Outcome(block: block, isWritten: false, failure: nil, parcel: job.parcel)
-      if !hasFailed {
+    func expect() {
+      lock.withLock {
+        if begunCount == 0 { hasFailed = false }
+        begunCount += 1
+      }
+    }
+
+    func perform(_ job: SegmentWork.Job) {
+      var outcome = Outcome.untouched(job)
+      if !lock.withLock({ hasFailed }) {
         do throws(ReelError) {
-          try block.write(to: job.segment)
-          outcome.isWritten = true
+          outcome = .done(try work.perform(job))
         } catch {
-          outcome.failure = error
-          hasFailed = true
+          outcome = .failed(error)
         }
       }
-      end += block.byteCount
       lock.withLock {
+        if case .failed = outcome { hasFailed = true }
         outcomes.append(outcome)
         changed.wakeAll()
       }
@@ -99,6 +77,7 @@ final class BlockWriter: Sendable {
         guard isWaiting else { return nil }
         changed.wait()
       }
+      begunCount -= 1
       return outcomes.removeFirst()
     }
   }

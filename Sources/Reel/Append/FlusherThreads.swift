@@ -11,8 +11,7 @@ struct FlusherThreads: Sendable {
   ) throws(ReelError) {
     syncer = try Syncer()
     do throws(ReelError) {
-      blockWriter = try BlockWriter(
-        appender.takeEncoder(), frameByteCount: configuration.payloadFrameByteCount)
+      blockWriter = try BlockWriter(appender.work)
     } catch {
       syncer.stop()
       throw error

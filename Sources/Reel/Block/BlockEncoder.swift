@@ -18,21 +18,32 @@ struct BlockEncoder {
   ///
   /// About as many bytes of payload as `frameByteCount` go into a frame.
   mutating func encode(_ rows: inout BlockRows, frameByteCount: Int) -> BlockColumns {
+    takeTexts(rows)
     let columns = encodeColumns(of: &rows, frameByteCount: frameByteCount)
     rows.removeAll()
     return columns
   }
 
-  /// Makes a compressed block of `rows`, of which there is at least one; none are left.
+  /// Makes a compressed block of `rows`, of which there is at least one, and adds it to `indexes`;
+  /// no rows are left.
   mutating func compress(
-    _ rows: inout BlockRows, frameByteCount: Int, state: LZ4.State
+    _ rows: inout BlockRows, frameByteCount: Int, indexes: inout IndexBuilder, state: LZ4.State
   ) -> CompressedBlock {
+    takeTexts(rows)
+    indexes.add(rows, texts: texts)
     var columns = encodeColumns(of: &rows, frameByteCount: frameByteCount)
-    let block = CompressedBlock(columns, idHashes: rows.ids.hashes(), state: state)
+    let block = CompressedBlock(columns, state: state)
     // The memory of the payloads is taken once as well.
     swap(&rows.payloads, &columns.payloads)
     rows.removeAll()
     return block
+  }
+
+  private mutating func takeTexts(_ rows: BlockRows) {
+    while texts.count < rows.texts.count { texts.append(TextColumnEncoder()) }
+    for index in rows.texts.indices where !rows.texts[index].isEmpty {
+      texts[index].takeTexts(rows.texts[index])
+    }
   }
 
   /// Takes the payloads from `rows`.
@@ -76,14 +87,10 @@ struct BlockEncoder {
     start = bytes.count
     IntegerColumn.appendDeltas(rows.timestamps, to: &bytes)
     add(.timestamp, ColumnEncoding.deltas.rawValue, from: start)
-    while texts.count < rows.texts.count { texts.append(TextColumnEncoder()) }
     for index in rows.texts.indices where !rows.texts[index].isEmpty {
       start = bytes.count
       texts[index].encode(&rows.texts[index], rowCount: rows.count, to: &bytes)
-      let place = index - ColumnID.texts.count
-      add(
-        place < 0 ? ColumnID.texts[index] : .attribute(place), ColumnEncoding.dictionary.rawValue,
-        from: start)
+      add(BlockRows.textColumn(index), ColumnEncoding.dictionary.rawValue, from: start)
     }
     if !rows.secondClock.isEmpty {
       start = bytes.count

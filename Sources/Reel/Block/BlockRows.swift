@@ -31,6 +31,12 @@ struct BlockRows {
   var parentIDs = IdentifierColumnBuilder()
   var callIDs = IdentifierColumnBuilder()
 
+  /// The column at a place of ``texts``.
+  static func textColumn(_ index: Int) -> ColumnID {
+    index < ColumnID.texts.count
+      ? ColumnID.texts[index] : .attribute(index - ColumnID.texts.count)
+  }
+
   /// Forgets the rows and keeps the memory.
   mutating func removeAll() {
     (count, eventCount, rawByteCount) = (0, 0, 0)

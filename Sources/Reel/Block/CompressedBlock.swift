@@ -4,13 +4,10 @@ struct CompressedBlock: Sendable {
   private(set) var header: BlockHeader
   /// The frames, one after the other.
   private(set) var data: [UInt8] = []
-  /// Of the rows' ids, to be indexed.
-  let idHashes: [UInt64]
 
   /// Compresses `columns`.
-  init(_ columns: BlockColumns, idHashes: [UInt64] = [], state: LZ4.State) {
+  init(_ columns: BlockColumns, state: LZ4.State) {
     header = columns.header
-    self.idHashes = idHashes
     data.reserveCapacity(header.rawByteCount / 2)
     var payloadOffset = 0
     for index in header.frames.indices {

@@ -90,17 +90,19 @@ struct RowCollector {
       return position..<(position &+ Int(length))
     }
     if let range = next(.id) { rows.ids.append(bytes.extracting(range), row: row) }
-    symbols.kind = RecordSymbols.absent
-    symbols.process = RecordSymbols.absent
-    if let range = next(.kind) {
-      symbols.kind = kind.append(bytes.extracting(range), row: row)
-    }
-    if let range = next(.process) {
-      symbols.process = process.append(bytes.extracting(range), row: row)
-    }
-    if let range = next(.peerProcess) { peerProcess.append(bytes.extracting(range), row: row) }
+    // The tables are large: all places where texts are looked up come near at the same time.
+    let kindRange = next(.kind)
+    let kindHash = kindRange.map { kind.prefetch(bytes.extracting($0)) } ?? 0
+    let processRange = next(.process)
+    let processHash = processRange.map { process.prefetch(bytes.extracting($0)) } ?? 0
+    let peerRange = next(.peerProcess)
     let module = next(.module)
     let name = next(.function)
+    let correlationRange = next(.correlationID)
+    let correlationHash =
+      correlationRange.map { correlationID.prefetch(bytes.extracting($0)) } ?? 0
+    let nodeIDRange = next(.astNodeID)
+    let nodeIDHash = nodeIDRange.map { astNodeID.prefetch(bytes.extracting($0)) } ?? 0
     let arity = record.arityPlusOne
     if module != nil || name != nil || arity != 0 {
       FunctionKey.assign(
@@ -110,8 +112,21 @@ struct RowCollector {
       let key = functionKey
       function.append(key.rawSpan, row: row)
     }
-    if let range = next(.correlationID) { correlationID.append(bytes.extracting(range), row: row) }
-    if let range = next(.astNodeID) { astNodeID.append(bytes.extracting(range), row: row) }
+    symbols.kind = RecordSymbols.absent
+    symbols.process = RecordSymbols.absent
+    if let range = kindRange {
+      symbols.kind = kind.append(bytes.extracting(range), hash: kindHash, row: row)
+    }
+    if let range = processRange {
+      symbols.process = process.append(bytes.extracting(range), hash: processHash, row: row)
+    }
+    if let range = peerRange { peerProcess.append(bytes.extracting(range), row: row) }
+    if let range = correlationRange {
+      correlationID.append(bytes.extracting(range), hash: correlationHash, row: row)
+    }
+    if let range = nodeIDRange {
+      astNodeID.append(bytes.extracting(range), hash: nodeIDHash, row: row)
+    }
     if let range = next(.node) { node.append(bytes.extracting(range), row: row) }
     if let range = next(.parentID) { rows.parentIDs.append(bytes.extracting(range), row: row) }
     if let range = next(.callID) { rows.callIDs.append(bytes.extracting(range), row: row) }
@@ -126,21 +141,6 @@ struct RowCollector {
       while attributes.count <= index { attributes.append(TextColumnBuilder(seed: seed)) }
       attributes[index].append(value, row: row)
     }
-  }
-
-  /// Adds the keys of the rows to the indexes, but for their ids.
-  func addKeys(to indexes: inout IndexBuilder) {
-    if !kind.isEmpty { indexes.add(.kind, kind) }
-    if !process.isEmpty { indexes.add(.process, process) }
-    if !peerProcess.isEmpty { indexes.add(.peerProcess, peerProcess) }
-    if !function.isEmpty { indexes.add(.function, function) }
-    if !correlationID.isEmpty { indexes.add(.correlationID, correlationID) }
-    if !astNodeID.isEmpty { indexes.add(.astNodeID, astNodeID) }
-    if !node.isEmpty { indexes.add(.node, node) }
-    for (index, column) in attributes.enumerated() where !column.isEmpty {
-      indexes.add(.attribute(index), column)
-    }
-    indexes.endBlock()
   }
 
   /// Ends the block: hands over its rows in exchange for `other`, which has none, and begins the

@@ -27,7 +27,20 @@ package struct SymbolTable {
 
   /// The number of `text`, given now if it is new.
   package mutating func symbol(_ text: RawSpan) -> UInt32 {
+    symbol(text, textHash(text, seed: seed))
+  }
+
+  /// The hash of a text, to be looked up with ``symbol(_:_:)``; where that begins is brought near
+  /// meanwhile.
+  @inline(__always)
+  func prefetch(_ text: RawSpan) -> UInt64 {
     let hash = textHash(text, seed: seed)
+    slots.prefetch(at: Int(truncatingIfNeeded: hash) & (slots.count &- 1))
+    return hash
+  }
+
+  /// As ``symbol(_:)``, of a text with a hash of this table.
+  mutating func symbol(_ text: RawSpan, _ hash: UInt64) -> UInt32 {
     if let known = find(text, hash) { return known }
     let symbol = UInt32(hashes.count)
     hashes.append(hash)

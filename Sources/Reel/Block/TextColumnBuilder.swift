@@ -32,7 +32,18 @@ struct TextColumnBuilder {
   @inline(__always)
   @discardableResult
   mutating func append(_ text: RawSpan, row: Int) -> UInt32 {
-    let symbol = table.symbol(text)
+    append(text, hash: table.prefetch(text), row: row)
+  }
+
+  /// The hash of a text to be appended; what that needs is brought near meanwhile.
+  @inline(__always)
+  func prefetch(_ text: RawSpan) -> UInt64 { table.prefetch(text) }
+
+  /// As ``append(_:row:)``, with the hash that ``prefetch(_:)`` gave.
+  @inline(__always)
+  @discardableResult
+  mutating func append(_ text: RawSpan, hash: UInt64, row: Int) -> UInt32 {
+    let symbol = table.symbol(text, hash)
     while rows.symbols.count < row { rows.symbols.append(0) }
     rows.symbols.append(symbol &+ 1)
     if Int(symbol) >= counts.count { counts.append(0) }
@@ -41,15 +52,13 @@ struct TextColumnBuilder {
     return symbol
   }
 
-  /// Calls `body` with the number of each text of this block, the rows that have it, and the text.
-  func forEachText(_ body: (UInt32, Int, RawSpan) -> Void) {
-    for symbol in rows.distinct { body(symbol, Int(counts[Int(symbol)]), table.bytes(of: symbol)) }
-  }
-
   /// Hands over the rows, in exchange for empty ones, with the texts that are new; the next block
   /// begins.
   mutating func take(_ other: inout TextRows) {
-    for symbol in rows.distinct { counts[Int(symbol)] = 0 }
+    for symbol in rows.distinct {
+      rows.counts.append(counts[Int(symbol)])
+      counts[Int(symbol)] = 0
+    }
     rows.generation = generation
     table.appendTexts(from: firstNew, to: &rows.newTexts)
     firstNew = table.count
@@ -69,8 +78,9 @@ struct TextRows {
   ///
   /// Rows behind the last with a text are left out.
   var symbols: [UInt32] = []
-  /// The symbols of the block, each once.
+  /// The symbols of the block, each once, and of each the rows that have it.
   var distinct: [UInt32] = []
+  var counts: [UInt32] = []
   /// The texts that follow those of the blocks before, or all when it is another generation.
   var newTexts = SymbolTexts()
   var generation = 0
@@ -82,6 +92,7 @@ struct TextRows {
   mutating func removeAll() {
     symbols.removeAll(keepingCapacity: true)
     distinct.removeAll(keepingCapacity: true)
+    counts.removeAll(keepingCapacity: true)
     newTexts.removeAll()
   }
 }

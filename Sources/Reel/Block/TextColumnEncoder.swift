@@ -10,14 +10,27 @@ struct TextColumnEncoder {
   /// Per symbol plus one: its code in the block that is being encoded.
   private var codes: [UInt16] = [0]
 
-  /// Appends the column of `rowCount` rows to `output`; all blocks since the first must come here.
-  mutating func encode(_ rows: inout TextRows, rowCount: Int, to output: inout [UInt8]) {
+  /// Takes the texts that are new with a block; all blocks since the first must come here.
+  mutating func takeTexts(_ rows: TextRows) {
     if rows.generation != generation {
       generation = rows.generation
       texts = SymbolTexts()
     }
     texts.append(contentsOf: rows.newTexts, from: 0)
     while codes.count <= texts.count { codes.append(0) }
+  }
+
+  /// Calls `body` with the number of each text of the block, the rows that have it, and the text.
+  func forEachText(_ rows: TextRows, _ body: (UInt32, Int, RawSpan) -> Void) {
+    for (index, symbol) in rows.distinct.enumerated() {
+      body(symbol, Int(rows.counts[index]), texts.bytes(of: symbol))
+    }
+  }
+
+  /// Appends the column of `rowCount` rows, whose texts have been taken, to `output`.
+  ///
+  /// The symbols of `rows` are in another order then, to which their counts do not belong.
+  mutating func encode(_ rows: inout TextRows, rowCount: Int, to output: inout [UInt8]) {
     texts.sort(&rows.distinct)
     output.append(varint: UInt64(rows.distinct.count))
     for (index, symbol) in rows.distinct.enumerated() {

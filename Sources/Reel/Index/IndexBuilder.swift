@@ -8,7 +8,7 @@ struct IndexBuilder {
   private var unindexed: Set<UInt8> = []
   private var ids: [(hash: UInt64, block: UInt32)] = []
   /// The ordinal of the first block, and how many were added.
-  let firstBlock: Int
+  private(set) var firstBlock: Int
   private(set) var blockCount = 0
 
   /// The columns that an index is built from.
@@ -43,30 +43,42 @@ struct IndexBuilder {
     IndexBuilder(firstBlock: firstBlock, attributes: attributes, seed: seed)
   }
 
+  /// Forgets all blocks and keeps the memory; the next block has the ordinal `firstBlock`.
+  mutating func restart(at firstBlock: Int) {
+    self.firstBlock = firstBlock
+    blockCount = 0
+    unindexed = []
+    ids.removeAll(keepingCapacity: true)
+    for id in columns.keys { columns[id]?.removeAll() }
+  }
+
   // MARK: From a block that is being built
 
-  /// Adds a column of the block that ``endBlock()`` will end.
-  mutating func add(_ id: ColumnID, _ column: borrowing TextColumnBuilder) {
+  /// Adds the next block, which is made of `rows`; `texts` know those of its columns, in order of
+  /// ``BlockRows/texts``.
+  mutating func add(_ rows: BlockRows, texts: [TextColumnEncoder]) {
+    for index in rows.texts.indices where !rows.texts[index].isEmpty {
+      add(BlockRows.textColumn(index), rows.texts[index], texts[index])
+    }
+    let ordinal = UInt32(blockCount)
+    for hash in rows.ids.hashes() { ids.append((hash, ordinal)) }
+    blockCount += 1
+  }
+
+  private mutating func add(_ id: ColumnID, _ rows: TextRows, _ texts: TextColumnEncoder) {
     guard id.attributeIndex == nil else {
       var values: [(value: [UInt8], count: Int)] = []
-      column.forEachText { _, count, text in values.append((text.copied(), count)) }
+      texts.forEachText(rows) { _, count, text in values.append((text.copied(), count)) }
       return addAttribute(id, values)
     }
     var builder = columns.removeValue(forKey: id.rawValue) ?? PostingIndexBuilder(seed: seed)
-    builder.renumber(column.generation)
+    builder.renumber(rows.generation)
     let ordinal = blockCount
-    column.forEachText { symbol, count, text in
+    texts.forEachText(rows) { symbol, count, text in
       builder.add(text, symbol: symbol, block: ordinal, count: count)
     }
     columns[id.rawValue] = builder
   }
-
-  /// Adds the ids of block number `ordinal` by their hashes, after those of the blocks before.
-  mutating func add(idHashes hashes: [UInt64], ofBlock ordinal: Int) {
-    for hash in hashes { ids.append((hash, UInt32(ordinal))) }
-  }
-
-  mutating func endBlock() { blockCount += 1 }
 
   // MARK: From a decoded block
 
@@ -92,7 +104,7 @@ struct IndexBuilder {
         ids.append((keyHash(column.bytes(row)), UInt32(ordinal)))
       }
     }
-    endBlock()
+    blockCount += 1
   }
 
   /// Adds an attribute's values one by one; an event with several counts once under each.

@@ -2,13 +2,23 @@
 ///
 /// Normative: format-spec.md, "Posting indexes".
 struct PostingIndexBuilder {
+  private let seed: UInt64
   private var table: SymbolTable
   private var postings: [(symbol: UInt32, block: UInt32, count: UInt32)] = []
   private(set) var rowCount = 0
   private(set) var keyByteCount = 0
 
   init(seed: UInt64) {
+    self.seed = seed
     table = SymbolTable(seed: seed)
+  }
+
+  /// Forgets all keys and keeps memory.
+  mutating func removeAll() {
+    table = SymbolTable(seed: seed)
+    known.removeAll(keepingCapacity: true)
+    postings.removeAll(keepingCapacity: true)
+    (rowCount, keyByteCount) = (0, 0)
   }
 
   /// Per number that a ``TextColumnBuilder`` gave a text: the symbol plus one, 0 when it has not

@@ -1,25 +1,29 @@
 /// Turns records into blocks and blocks into segments; the flusher and recovery both drive it, so a
 /// record takes one way to disk whether or not a crash came between.
 ///
-/// When a write fails for lack of room nothing is lost: the block is kept and
+/// When a write fails for lack of room nothing is lost: what was to be written is kept, and
 /// ``writeUnwritten()`` writes it.
 struct SegmentAppender {
   let folder: any Folder
   let recording: RecordingID
   private let configuration: RecorderConfiguration
-  private let seed: UInt64
+  /// For contexts.
   private let state = LZ4.State()
 
   private var collector: RowCollector
-  /// Makes blocks of what is collected, unless ``blockWriter`` does.
-  private var encoder = BlockEncoder()
   /// Rows without content, whose memory the next blocks use.
-  private var spares: [BlockWriter.Parcel] = []
-  private var writer: SegmentWriter?
-  /// Finished blocks that are not known to be written yet, in order.
-  private var unwritten: [Unwritten] = []
-  /// Makes and writes blocks while the next is collected; without one that is done in between.
+  private var spares: [SegmentWork.Parcel] = []
+  /// Makes and writes blocks and segments; not to be touched while the block writer has jobs.
+  let work: SegmentWork
+  /// Does the jobs of ``work`` while the next block is collected; without one they are done in
+  /// between.
   private var blockWriter: BlockWriter?
+  /// Jobs that are not known to be done, in order.
+  private var unwritten: [Unwritten] = []
+  /// The active segment as far as blocks are known to be written.
+  private var activeSegment: ActiveSegment?
+  /// Whether it is about to give way to another, where later blocks go.
+  private var isTurning = false
   private var merged: MergedIndexBook
   /// Control records that were taken and are not in a written block.
   private var pendingControl: [(record: ControlRecord, sequence: UInt64)] = []
@@ -44,38 +48,11 @@ struct SegmentAppender {
   private var beginsSegment = false
 
   private enum Unwritten {
-    /// The block writer has it.
+    /// The block writer has it; it is a block with so many events and bytes, or none.
     case begun(eventCount: Int, rawByteCount: Int)
-    /// It waits for room on the disk.
-    case encoded(SegmentWriter.EncodedBlock)
-  }
-
-  /// What retention needs to know of a segment.
-  struct SealedSegment: Hashable, Sendable {
-    var firstSequence: UInt64
-    var eventCount: UInt64
-    var byteCount: Int
-    /// Nothing where no block tells.
-    var lastArrival: Int64?
-    var maximumTimestamp: Int64
-    var nextSequence: UInt64
-    /// Whether anything of it could be read: else it may have what nobody has seen, and stays.
-    var isReadable: Bool
-    /// Whether all records that it ever had could be: else there may be later events than known.
-    var isWhole: Bool
-
-    init(
-      _ summary: SegmentSummary, byteCount: Int, isReadable: Bool = true, isWhole: Bool = true
-    ) {
-      self.isReadable = isReadable
-      self.isWhole = isReadable && isWhole
-      firstSequence = summary.firstSequence
-      eventCount = summary.eventCount
-      self.byteCount = byteCount
-      lastArrival = summary.firstArrival <= summary.lastArrival ? summary.lastArrival : nil
-      maximumTimestamp = summary.maximumTimestamp
-      nextSequence = summary.nextSequence
-    }
+    /// It was tried, and there was no room on the disk.
+    case unfinished
+    case waiting(SegmentWork.Job)
   }
 
   init(
@@ -91,8 +68,9 @@ struct SegmentAppender {
     self.sealed = sealed
     self.nextSequence = nextSequence
     self.watermark = watermark
-    self.seed = seed
-    writer = active
+    work = SegmentWork(configuration, in: folder, seed: seed)
+    work.goOn(with: active)
+    activeSegment = active?.active
     collector = RowCollector(seed: seed)
     blockByteCount = configuration.blockByteCount
     segmentEventCount = Int(clamping: active?.summary.eventCount ?? 0)
@@ -106,16 +84,13 @@ struct SegmentAppender {
 
   /// The active segment's first sequence number and length, zeros while there is none.
   var active: (firstSequence: UInt64, byteCount: Int) {
-    writer.map { ($0.segment.firstSequence, $0.end) } ?? (0, 0)
+    activeSegment.map { ($0.firstSequence, $0.end) } ?? (0, 0)
   }
-
-  /// The active segment's file, to be synced.
-  var activeFile: (any File)? { writer?.segment.file }
 
   /// Declares attributes for the run that begins; the log repeats it as a control record.
   mutating func setAttributes(_ attributes: AttributeSchema) {
     control.attributes = attributes
-    writer?.setAttributes(attributes)
+    work.setAttributes(attributes)
   }
 
   /// Declares what kinds mean, in the same way.
@@ -134,8 +109,10 @@ struct SegmentAppender {
 
   /// Whether a block waits for room on the disk.
   var isStalled: Bool {
-    if case .encoded? = unwritten.first { return true }
-    return false
+    switch unwritten.first {
+    case .unfinished, .waiting: true
+    case .begun, nil: false
+    }
   }
 
   /// Takes a record.
@@ -163,7 +140,7 @@ struct SegmentAppender {
   private mutating func beginBlock(
     _ record: borrowing RecordView, sequence: UInt64, runID: UInt64
   ) {
-    beginsSegment = writer.map { isFull($0) } ?? true
+    beginsSegment = isSegmentFull
     blockContext = contexts.next(
       ahead: record, sequence: sequence, runID: runID, isSegmentStart: beginsSegment, state: state)
   }
@@ -190,13 +167,15 @@ struct SegmentAppender {
 
   /// Ends the active segment; one without a block may be begun anew under the same name.
   private mutating func endSegment() throws(ReelError) {
-    if writer?.directory.blocks.isEmpty ?? true { writer = nil } else { try seal() }
+    if let activeSegment, activeSegment.summary.recordCount > 0 { return try seal() }
+    work.goOn(with: nil)
+    activeSegment = nil
   }
 
   /// The sequence numbers from the first to the last of each segment, oldest first.
   var stretches: [Range<UInt64>] {
     sealed.map { $0.firstSequence..<$0.nextSequence }
-      + (writer.map { [$0.summary.firstSequence..<$0.summary.nextSequence] } ?? [])
+      + (activeSegment.map { [$0.firstSequence..<$0.summary.nextSequence] } ?? [])
   }
 
   /// Takes over what control records come to that are not taken one by one; the segment ends.
@@ -223,45 +202,75 @@ struct SegmentAppender {
   mutating func endBlock() throws(ReelError) {
     while try writeFirst(isWaiting: unwritten.count >= unwrittenLimit) {}
     guard collector.rowCount > 0 else { return }
-    if beginsSegment, writer != nil {
-      try writeUnwritten()
-      try seal()
+    if beginsSegment { try turn() }
+    if activeSegment == nil {
+      activeSegment = try work.begin(nextSegment())
+      isFolderSynced = false
     }
-    if writer == nil { try begin(firstSequence: collector.firstSequence) }
-    writer?.addKeys(of: collector)
-    let (eventCount, rawByteCount) = (collector.eventCount, collector.rawByteCount)
-    let parcel = spares.popLast() ?? BlockWriter.Parcel()
+    let begun = Unwritten.begun(
+      eventCount: collector.eventCount, rawByteCount: collector.rawByteCount)
+    segmentEventCount += collector.eventCount
+    let parcel = spares.popLast() ?? SegmentWork.Parcel()
     collector.take(
       &parcel.rows, arrival: configuration.clock.wall(), watermark: watermark)
     let context = blockContext
-    (blockContext, beginsSegment) = (nil, false)
-    segmentEventCount += eventCount
+    blockContext = nil
     limitBlock()
-    guard let writer else { return }
+    try submit(.block(parcel, context: context), begun)
+  }
+
+  /// Has the active segment sealed, if there is one, before the block that has been collected.
+  private mutating func turn() throws(ReelError) {
+    // Where control records of its blocks lead, the next segment begins with.
+    try writeUnwritten()
+    if activeSegment != nil {
+      // What is to be durable before the next one has a name, the appender sees to itself.
+      if mustSyncSegments {
+        try seal()
+      } else {
+        isTurning = true
+        try submit(.turn(nextSegment()), .begun(eventCount: 0, rawByteCount: 0))
+      }
+    }
+    segmentEventCount = 0
+    beginsSegment = false
+  }
+
+  private func nextSegment() -> SegmentWork.NextSegment {
+    let clock = configuration.clock
+    let header = SegmentHeader(
+      binding: FileBinding(recording: recording, salt: clock.random()),
+      firstSequence: collector.firstSequence, created: clock.wall())
+    return SegmentWork.NextSegment(
+      header: header, controlState: control, attributes: control.attributes,
+      watermark: watermark, isDurable: mustSyncSegments)
+  }
+
+  /// Whether a segment is durable before the next has a name, and its head before it has its own:
+  /// the name of the next says that this one is there; and recovery, which has no block writer,
+  /// takes what may have been durable in the buffer.
+  private var mustSyncSegments: Bool {
+    configuration.durability == .disk || blockWriter == nil
+  }
+
+  /// Gives a job to the block writer, or does it.
+  private mutating func submit(
+    _ job: SegmentWork.Job, _ begun: Unwritten
+  ) throws(ReelError) {
     if let blockWriter {
-      blockWriter.begin(
-        parcel, context: context, in: writer.segment, at: unwritten.isEmpty ? writer.end : nil)
-      unwritten.append(.begun(eventCount: eventCount, rawByteCount: rawByteCount))
+      blockWriter.begin(job)
+      unwritten.append(begun)
     } else {
-      let block = encoder.compress(
-        &parcel.rows, frameByteCount: configuration.payloadFrameByteCount, state: state)
-      spares.append(parcel)
-      unwritten.append(.encoded(writer.encode(block, context: context)))
+      unwritten.append(.waiting(job))
       try writeUnwritten()
     }
   }
 
-  /// Lets `blockWriter` make the blocks from now on, with what ``takeEncoder()`` gave.
+  /// Lets `blockWriter`, which is ``work``'s, write from now on.
   mutating func beginWriting(_ blockWriter: BlockWriter) { self.blockWriter = blockWriter }
 
-  /// The encoder, which knows the texts of all blocks so far.
-  mutating func takeEncoder() -> BlockEncoder {
-    defer { encoder = BlockEncoder() }
-    return encoder
-  }
-
-  /// Blocks that may be unwritten: enough to make up for threads that wait for a processor, and too
-  /// few to carry a segment far beyond its size.
+  /// Blocks that may be unwritten: enough to make up for threads that wait for a processor and for
+  /// the sealing of a segment, and too few to carry a segment far beyond its size.
   private var unwrittenLimit: Int {
     max(1, min(8, configuration.effectiveSegmentByteCount / (8 * configuration.blockByteCount)))
   }
@@ -280,31 +289,50 @@ struct SegmentAppender {
     while try writeFirst(isWaiting: true) {}
   }
 
-  /// Sees to it that the first block that is not known to be written is, if it has been made.
-  /// - Returns: Whether there was one, made or worth waiting for.
+  /// Sees to it that the first job that is not known to be done is, if the block writer has come to
+  /// it.
+  /// - Returns: Whether there was one, done or worth waiting for.
   private mutating func writeFirst(isWaiting: Bool) throws(ReelError) -> Bool {
-    let block: SegmentWriter.EncodedBlock
     switch unwritten.first {
     case nil: return false
     case .begun:
-      guard let outcome = blockWriter?.take(isWaiting: isWaiting) else { return false }
-      spares.append(outcome.parcel)
-      block = outcome.block
-      if outcome.isWritten {
-        writer?.add(block)
-        break
+      switch blockWriter?.take(isWaiting: isWaiting) {
+      case nil: return false
+      case .done(let done): note(done)
+      case .failed(let error):
+        takeBack()
+        throw error
+      case .untouched: preconditionFailure("nothing is begun behind a job that has failed")
       }
-      unwritten[0] = .encoded(block)
-      if let failure = outcome.failure { throw failure }
-      try writer?.append(block)
-    case .encoded(let encoded):
-      block = encoded
-      try writer?.append(block)
+    case .unfinished: note(try work.finish())
+    case .waiting(let job):
+      unwritten[0] = .unfinished
+      note(try work.perform(job))
     }
     unwritten.removeFirst()
-    nextSequence = block.entry.lastSequence + 1
-    applyControl(upTo: block.entry.lastSequence)
     return true
+  }
+
+  /// Takes back what the block writer has not touched, because the first job has failed.
+  private mutating func takeBack() {
+    unwritten[0] = .unfinished
+    for index in unwritten.indices.dropFirst() {
+      if case .untouched(let job)? = blockWriter?.take(isWaiting: true) {
+        unwritten[index] = .waiting(job)
+      }
+    }
+  }
+
+  private mutating func note(_ done: SegmentWork.Done) {
+    if let sealed = done.sealed {
+      takeSealed(sealed)
+      (isTurning, isFolderSynced) = (false, false)
+    }
+    activeSegment = done.active
+    guard let parcel = done.parcel else { return }
+    spares.append(parcel)
+    nextSequence = done.active.summary.nextSequence
+    applyControl(upTo: nextSequence - 1)
   }
 
   private mutating func applyControl(upTo last: UInt64) {
@@ -314,60 +342,52 @@ struct SegmentAppender {
     }
   }
 
-  private func isFull(_ writer: SegmentWriter) -> Bool {
-    writer.end + begunByteCount(writer) >= configuration.effectiveSegmentByteCount
-      || segmentEventCount >= configuration.effectiveSegmentEventCount
-      || isOld(writer)
+  /// Whether the next block begins a segment.
+  private var isSegmentFull: Bool {
+    guard let activeSegment else { return true }
+    // The one that it is about to give way to has nothing yet but what is begun.
+    let written = isTurning ? nil : activeSegment
+    return segmentEventCount >= configuration.effectiveSegmentEventCount
+      || (written?.end ?? 0) + begunByteCount(written) >= configuration.effectiveSegmentByteCount
+      || isOld(written)
   }
 
-  /// About the bytes that the blocks will take which are being made: as many an event as others,
-  /// and no more than they stand for.
-  private func begunByteCount(_ writer: SegmentWriter) -> Int {
+  /// About the bytes that the blocks will take which are being made: as many an event as others of
+  /// their segment, and no more than they stand for.
+  private func begunByteCount(_ segment: ActiveSegment?) -> Int {
     var (events, raw) = (0, 0)
     for case .begun(let eventCount, let byteCount) in unwritten {
       events += eventCount
       raw += byteCount
     }
-    guard writer.summary.eventCount > 0 else { return raw / 2 }
-    return min(raw, Int(Double(events) * Double(writer.end) / Double(writer.summary.eventCount)))
+    guard let segment, segment.summary.eventCount > 0 else { return raw / 2 }
+    return min(raw, Int(Double(events) * Double(segment.end) / Double(segment.summary.eventCount)))
   }
 
   /// Retention by age drops whole segments, so none may span more than an eighth of it.
-  private func isOld(_ writer: SegmentWriter) -> Bool {
-    guard let age = configuration.maximumAge, writer.summary.eventCount > 0 else { return false }
-    let span = configuration.clock.wall() &- writer.summary.firstArrival
+  private func isOld(_ segment: ActiveSegment?) -> Bool {
+    guard let age = configuration.maximumAge, let segment, segment.summary.eventCount > 0 else {
+      return false
+    }
+    let span = configuration.clock.wall() &- segment.summary.firstArrival
     return span > age.nanoseconds / 8
   }
 
-  private mutating func begin(firstSequence: UInt64) throws(ReelError) {
-    let header = SegmentHeader(
-      binding: FileBinding(recording: recording, salt: configuration.clock.random()),
-      firstSequence: firstSequence, created: configuration.clock.wall())
-    // Recovery has no block writer. What it takes may have been durable in the buffer already.
-    let isDurable = configuration.durability == .disk || blockWriter == nil
-    let (segment, end) = try SegmentWriter.createFile(
-      in: folder, header: header, controlState: control, isDurable: isDurable)
-    isFolderSynced = false
-    writer = SegmentWriter(
-      segment: segment, directory: Directory(),
-      summary: SegmentSummary(firstSequence: firstSequence), end: end,
-      indexes: IndexBuilder(firstBlock: 0, attributes: control.attributes, seed: seed),
-      state: state)
-  }
-
-  /// Ends the active segment with its indexes, directory and trailer, and makes it durable.
+  /// Ends the active segment with its indexes, directory and trailer, and makes it durable where
+  /// the next one's name says that it is there.
   mutating func seal() throws(ReelError) {
-    guard var writer else { return }
-    try writer.checkpoint(isSeal: true, watermark: watermark)
-    // The name of the next segment says that this one is there; and recovery, which has no block
-    // writer, takes what may have been durable in the buffer.
-    if configuration.durability == .disk || blockWriter == nil { try sync() }
-    sealed.append(SealedSegment(writer.summary, byteCount: writer.end))
-    unsynced.append((writer.summary.nextSequence, writer.segment.file))
-    merged.mergeDue(sealed, watermark: watermark)
-    self.writer = nil
+    guard let sealed = try work.seal(watermark: watermark) else { return }
+    activeSegment = nil
+    takeSealed(sealed)
     segmentEventCount = 0
     limitBlock()
+    if mustSyncSegments { try sync() }
+  }
+
+  private mutating func takeSealed(_ segment: ActiveSegment) {
+    sealed.append(SealedSegment(segment.summary, byteCount: segment.end))
+    unsynced.append((segment.summary.nextSequence, segment.file))
+    merged.mergeDue(sealed, watermark: watermark)
   }
 
   /// Sealed segments that nobody has synced yet, each with the number behind its last record.
@@ -385,7 +405,7 @@ struct SegmentAppender {
   /// What must be synced before everything up to ``nextSequence`` is durable; it is from now on the
   /// caller's to sync.
   mutating func takeUnsynced() -> SyncTask {
-    let files = unsynced.map(\.file) + (writer.map { [$0.segment.file] } ?? [])
+    let files = unsynced.map(\.file) + (activeSegment.map { [$0.file] } ?? [])
     let task = SyncTask(
       files: files, folder: isFolderSynced ? nil : folder, watermark: nextSequence - 1)
     unsynced = []
@@ -405,12 +425,11 @@ struct SegmentAppender {
 
   /// Leaves the active segment so that the next opening need not scan it.
   mutating func checkpoint() throws(ReelError) {
-    guard var writer, !writer.directory.blocks.isEmpty else { return }
-    if writer.isWorthSealing {
+    guard let activeSegment, activeSegment.summary.recordCount > 0 else { return }
+    if work.isWorthSealing {
       try seal()
     } else {
-      try writer.checkpoint(isSeal: false, watermark: watermark)
-      self.writer = writer
+      self.activeSegment = try work.checkpoint(watermark: watermark)
     }
   }
 
@@ -418,8 +437,8 @@ struct SegmentAppender {
 
   /// The events in all segments, and the bytes of these and of merged indexes.
   var totals: (eventCount: UInt64, byteCount: Int) {
-    var events = writer?.summary.eventCount ?? 0
-    var bytes = writer?.end ?? 0
+    var events = activeSegment?.summary.eventCount ?? 0
+    var bytes = activeSegment?.end ?? 0
     for segment in sealed {
       events = events.saturatingAdd(segment.eventCount)
       bytes = bytes.saturatingAdd(segment.byteCount)
@@ -440,7 +459,7 @@ struct SegmentAppender {
 
   /// The names of merged indexes all of whose segments are gone.
   mutating func takeObsoleteIndexes() -> [String] {
-    let active = writer?.segment.firstSequence ?? nextSequence
+    let active = activeSegment?.firstSequence ?? nextSequence
     return merged.takeObsolete(before: sealed.first?.firstSequence ?? active)
   }
 

@@ -13,9 +13,12 @@ struct SegmentWriter {
   private var deadByteCount: Int
   /// The ordinals of the blocks that an earlier run left without an index.
   private var leftover: Range<Int>
-  private var indexes: IndexBuilder
+  private(set) var indexes: IndexBuilder
 
   var binding: FileBinding { segment.header.binding }
+
+  /// The segment as far as it is written.
+  var active: ActiveSegment { ActiveSegment(file: segment.file, summary: summary, end: end) }
 
   /// Goes on in, or begins, the segment that `segment` names.
   ///
@@ -68,12 +71,9 @@ struct SegmentWriter {
   struct EncodedBlock {
     fileprivate let bytes: [UInt8]
     fileprivate let offset: Int
-    let entry: DirectoryEntry
+    fileprivate let entry: DirectoryEntry
     fileprivate let rawByteCount: Int
-    fileprivate let idHashes: [UInt64]
     fileprivate let context: ContextPlace?
-
-    var byteCount: Int { bytes.count }
 
     /// Encodes a block for the segment of `binding`, which will end at `offset` then.
     init(
@@ -96,15 +96,7 @@ struct SegmentWriter {
       self.bytes = bytes
       self.offset = offset
       rawByteCount = block.header.rawByteCount
-      idHashes = block.idHashes
       self.context = place
-    }
-
-    /// Writes it to its place.
-    ///
-    /// - Throws: ``ReelError/io(_:)``; the call may be made again.
-    func write(to segment: SegmentFile) throws(ReelError) {
-      try segment.file.write(bytes.rawSpan, at: offset)
     }
   }
 
@@ -112,22 +104,24 @@ struct SegmentWriter {
   ///
   /// - Throws: ``ReelError/io(_:)``; the writer is then unchanged and the call may be made again.
   mutating func append(_ block: EncodedBlock) throws(ReelError) {
-    try block.write(to: segment)
-    add(block)
-  }
-
-  /// Takes a block into the books that has been written at ``end``.
-  mutating func add(_ block: EncodedBlock) {
     precondition(block.offset == end, "blocks follow each other")
-    end += block.byteCount
-    indexes.add(idHashes: block.idHashes, ofBlock: directory.blocks.count - indexes.firstBlock)
+    try segment.file.write(block.bytes.rawSpan, at: end)
+    end += block.bytes.count
     directory.blocks.append(block.entry)
     if let context = block.context { directory.contexts.append(context) }
     summary.add(block.entry, rawByteCount: block.rawByteCount)
   }
 
-  /// Indexes the next block by the keys of the rows in `collector`; ``add(_:)`` does by their ids.
-  mutating func addKeys(of collector: borrowing RowCollector) { collector.addKeys(to: &indexes) }
+  /// Makes a block of `rows`, of which none are left, for where the segment ends now, and indexes
+  /// it: ``append(_:)`` must follow.
+  mutating func encode(
+    _ rows: inout BlockRows, with encoder: inout BlockEncoder, frameByteCount: Int,
+    context: SegmentContext?
+  ) -> EncodedBlock {
+    let block = encoder.compress(
+      &rows, frameByteCount: frameByteCount, indexes: &indexes, state: state)
+    return encode(block, context: context)
+  }
 
   /// A compressed block with its header, for where the segment ends now.
   func encode(_ block: CompressedBlock, context: SegmentContext? = nil) -> EncodedBlock {
@@ -144,8 +138,11 @@ struct SegmentWriter {
   mutating func checkpoint(isSeal: Bool, watermark: UInt64) throws(ReelError) {
     var bytes: [UInt8] = []
     var directory = directory
-    if !leftover.isEmpty { append(try leftoverIndexes(), to: &bytes, &directory) }
-    append(indexes, to: &bytes, &directory)
+    if !leftover.isEmpty {
+      var builder = try leftoverIndexes()
+      Self.append(&builder, at: end, binding, state, to: &bytes, &directory)
+    }
+    Self.append(&indexes, at: end, binding, state, to: &bytes, &directory)
     let directoryOffset = end + bytes.count
     ReelFrame.append(
       directory.encode(state: state), type: .directory, at: directoryOffset, binding: binding,
@@ -160,16 +157,20 @@ struct SegmentWriter {
     deadByteCount += directoryByteCount + Trailer.byteCount
     self.directory = directory
     leftover = 0..<0
-    indexes = indexes.next(after: directory.blocks.count)
+    indexes.restart(at: directory.blocks.count)
   }
 
-  /// Appends the parts of an index.
-  private func append(
-    _ indexes: IndexBuilder, to bytes: inout [UInt8], _ directory: inout Directory
+  /// Appends the parts of an index to `bytes`, which are for where the segment ends.
+  private static func append(
+    _ indexes: inout IndexBuilder, at end: Int, _ binding: FileBinding, _ state: LZ4.State,
+    to bytes: inout [UInt8], _ directory: inout Directory
   ) {
-    var builder = indexes
     let covered = indexes.firstBlock..<(indexes.firstBlock + indexes.blockCount)
-    for part in builder.encode(state: state) {
+    let parts = indexes.encode(state: state)
+    // More than enough for what is around the contents.
+    bytes.reserveCapacity(
+      bytes.count + parts.reduce(64 << 10) { $0 + $1.content.count + 256 })
+    for part in parts {
       let offset = end + bytes.count
       if !part.content.isEmpty {
         ReelFrame.append(part.content, type: .index, at: offset, binding: binding, to: &bytes)

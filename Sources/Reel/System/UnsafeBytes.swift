@@ -304,16 +304,21 @@ extension RawSpan {
   func equals(_ other: RawSpan) -> Bool {
     guard byteCount == other.byteCount else { return false }
     var offset = 0
-    while offset &+ 8 <= byteCount {
+    guard byteCount >= 8 else {
+      while offset < byteCount {
+        guard byte(at: offset) == other.byte(at: offset) else { return false }
+        offset &+= 1
+      }
+      return true
+    }
+    // The last word overlaps the one before it: no byte is looked at by itself.
+    let last = byteCount &- 8
+    while offset < last {
       guard integer(at: offset, as: UInt64.self) == other.integer(at: offset, as: UInt64.self)
       else { return false }
       offset &+= 8
     }
-    while offset < byteCount {
-      guard byte(at: offset) == other.byte(at: offset) else { return false }
-      offset &+= 1
-    }
-    return true
+    return integer(at: last, as: UInt64.self) == other.integer(at: last, as: UInt64.self)
   }
 }
 
@@ -428,6 +433,13 @@ extension RawSpan {
         integer(at: offset, as: UInt64.self) ^ other.integer(at: offset, as: UInt64.self)
       if difference != 0 { return offset &+ difference.trailingZeroBitCount / 8 }
       offset &+= 8
+    }
+    if common >= 8 {
+      // The last word overlaps the one before it, which is equal.
+      let last = common &- 8
+      let difference =
+        integer(at: last, as: UInt64.self) ^ other.integer(at: last, as: UInt64.self)
+      return last &+ difference.trailingZeroBitCount / 8
     }
     while offset < common, byte(at: offset) == other.byte(at: offset) { offset &+= 1 }
     return offset

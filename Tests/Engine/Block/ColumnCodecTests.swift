@@ -61,6 +61,7 @@ import Testing
     var taken = TextRows()
     builder.take(&taken)
     var bytes: [UInt8] = []
+    encoder.takeTexts(taken)
     encoder.encode(&taken, rowCount: rows.count, to: &bytes)
     let column = try TextColumn(bytes.rawSpan, count: rows.count)
     let found = rows.indices.map { row -> [UInt8]? in
@@ -213,6 +214,7 @@ import Testing
     var rows = TextRows()
     texts.take(&rows)
     var encoder = TextColumnEncoder()
+    encoder.takeTexts(rows)
     encoder.encode(&rows, rowCount: 40, to: &valid)
     rounds.append(valid)
     var numbers: [UInt8] = []

@@ -83,6 +83,45 @@ import Testing
     #expect(try recording.verify { _ in }.findingCount == 0)
   }
 
+  /// While blocks wait behind a segment's end, and it behind theirs.
+  @Test(arguments: [(Call.write, 7), (.open, 1), (.rename, 1)])
+  func segmentsEndAndBeginWhereThereIsNoRoomForAWhile(call: Call, stride: Int) throws {
+    var configuration = RecorderConfiguration.tiny
+    configuration.segmentByteCount = 80 << 10
+    var random = SeededRandom(12)
+    let events = (1...800).map { number in
+      Event(
+        timestamp: Timestamp(nanoseconds: Int64(number)),
+        payload: Payload((0..<300).map { _ in UInt8(truncatingIfNeeded: random.next()) }))
+    }
+    var index = 0
+    var stallCount = 0
+    while true {
+      let memory = MemoryFolder()
+      let folder = FaultyFolder(memory)
+      let recorder = try Recorder(folder: folder, configuration: configuration)
+      let fault = Fault(
+        call: call, index: (folder.counts[call] ?? 0) + index, code: ErrorNumber.noSpace,
+        isSticky: true, failureLimit: 1)
+      folder.set(fault)
+      for event in events { try recorder.append(event) }
+      while (try? recorder.flush()) == nil {}
+      folder.set(nil)
+      try recorder.close()
+      let recording = try Recording(folder: memory)
+      let answer = try recording.events(limit: nil)
+      #expect(
+        answer.events.map(\.payload) == events.map(\.payload) && answer.completeness.isComplete,
+        "\(fault)")
+      #expect(try recording.verify { _ in }.findingCount == 0, "\(fault)")
+      #expect(try recording.statistics().segmentCount > 2)
+      if folder.failed.isEmpty { break }
+      stallCount += 1
+      index += stride
+    }
+    #expect(stallCount > 2)
+  }
+
   @Test func closingOnAFullDiskDoesNotWaitAndLosesNothingAcknowledged() async throws {
     let folder = FaultyFolder(memory)
     let recorder = try makeRecorder(folder)

@@ -37,6 +37,22 @@ struct ByteSearchTests {
     }
   }
 
+  @Test("Bytes are equal when all are, and not when any one differs, whatever the length")
+  func equalityIsOfAllBytes() {
+    for count in 0..<40 {
+      let bytes = (0..<count).map { UInt8($0) }
+      let same = bytes.map { $0 }
+      let isSame = bytes.rawSpan.equals(same.rawSpan)
+      #expect(isSame, "\(count) bytes")
+      for place in 0..<count {
+        var other = bytes
+        other[place] ^= 0x80
+        let isOther = !bytes.rawSpan.equals(other.rawSpan)
+        #expect(isOther, "byte \(place) of \(count)")
+      }
+    }
+  }
+
   @Test("A sum of up to sixteen bytes counts each once", arguments: seeds(2))
   func sumsCountEachByteOnce(seed: UInt64) {
     var random = SeededRandom(seed)
