@@ -1,6 +1,4 @@
 import Foundation
-import PerfettoTrace
-import SwiftProtobuf
 import Testing
 
 @testable import Reel
@@ -290,14 +288,19 @@ import Testing
       .status == 0,
     otherwise: "needs a Python with the package perfetto (REEL_PERFETTO_PYTHON names it)")
 
-  /// What `tools/check_perfetto.py` says of the whole trace.
+  /// What `tools/check_perfetto.py` says of a file.
+  static func checkPerfetto(_ path: String) throws -> String {
+    let script = repositoryPath + "/tools/check_perfetto.py"
+    let found = try #require(run("env", [python, script, path]))
+    return String(decoding: found.output, as: UTF8.self)
+  }
+
+  /// What it says of the whole trace.
   private func perfetto() throws -> String {
     let path = folder.path("trace.pftrace")
     let out = try ToolRun("export", trace, "--format", "perfetto", "-o", path, "--force")
     #expect(out.status == 0)
-    let script = repositoryPath + "/tools/check_perfetto.py"
-    let found = try #require(run("env", [Self.python, script, path]))
-    return String(decoding: found.output, as: UTF8.self)
+    return try Self.checkPerfetto(path)
   }
 
   @Test(.enabled(if: hasPerfetto, "needs a Python with the package perfetto"))
@@ -319,39 +322,5 @@ import Testing
       try perfetto()
         == "\(2 * calls + instants) events: \(calls) begin, \(calls) end, \(instants) instants,"
         + " \(phases["f"] ?? 0) flows\n", "seed \(seed)")
-  }
-
-  @Test func packetsOfManyBatchesAreOneTraceInTheirOrder() throws {
-    var random = SeededRandom(11)
-    let packets = (0..<3000).map { number in
-      var packet = PacketEncoder.Packet(frame: PerfettoTracePacket())
-      packet.frame.timestamp = UInt64(number)
-      // Lengths of one, two and three bytes.
-      let text = String(
-        repeating: "x", count: random.pick([0, 3, 100, 130, number == 77 ? 20_000 : 1]))
-      if random.chance(2) {
-        packet.frame.trackDescriptor.process.processName = text
-      } else {
-        packet.event = .with { $0.debugAnnotations = [.with { $0.stringValue = text }] }
-      }
-      return packet
-    }
-    let encoder = PacketEncoder()
-    defer { encoder.stop() }
-    var bytes: [UInt8] = []
-    var next = 0
-    while next < packets.count {
-      let end = min(packets.count, next + random.below(PacketEncoder.batchCount))
-      encoder.add(Array(packets[next..<end]))
-      try encoder.move(to: &bytes, waitsForAll: false)
-      next = end
-    }
-    try encoder.move(to: &bytes, waitsForAll: true)
-    let whole = packets.map { packet in
-      var frame = packet.frame
-      if let event = packet.event { frame.trackEvent = event }
-      return frame
-    }
-    #expect(try PerfettoTrace(serializedBytes: bytes).packet == whole)
   }
 }

@@ -23,11 +23,9 @@ struct CallExport {
     let attributes = try source.attributes
     switch format {
     case .perfetto:
-      let encoder = PacketEncoder()
-      defer { encoder.stop() }
-      let sink = PerfettoExport(
-        title: source.path, base: start.base, attributes: attributes, encoder: encoder)
-      return try perfetto(sink, encoder, start, output)
+      let packets = PerfettoPackets(
+        title: source.path, base: start.base, attributes: attributes)
+      return try perfetto(packets, start, output)
     case .folded: return try folded(FoldedExport(counts: counts), start, output)
     default:
       let sink = ChromeExport(title: source.path, base: start.base, attributes: attributes)
@@ -140,23 +138,22 @@ struct CallExport {
   }
 
   private mutating func perfetto(
-    _ sink: PerfettoExport, _ encoder: PacketEncoder, _ start: Start,
-    _ output: consuming ExportOutput
+    _ packets: PerfettoPackets, _ start: Start, _ output: consuming ExportOutput
   ) throws -> Int {
-    var sink = sink
+    let encoder = PacketEncoder(packets)
+    defer { encoder.stop() }
     var bytes: [UInt8] = []
-    sink.begin()
-    var trace = try trace(sink, linksMessages: true, start)
+    var trace = try trace(PerfettoExport(encoder), linksMessages: true, start)
     let total = try takeAll(&trace, &output) { trace, output in
       guard trace.sink.hasHandedOver else { return }
       trace.sink.hasHandedOver = false
-      try encoder.move(to: &bytes, waitsForAll: false)
+      encoder.move(to: &bytes, waitsForAll: false)
       output.writeIfFull(&bytes)
     }
     trace.sink.finish()
-    try encoder.move(to: &bytes, waitsForAll: true)
+    encoder.move(to: &bytes, waitsForAll: true)
     output.finish(&bytes)
-    if sink.shift != 0 {
+    if start.base < 0 {
       Console.note("times before 1970 do not fit this format: they count from the first event")
     }
     return total

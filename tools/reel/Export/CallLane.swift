@@ -63,10 +63,11 @@ final class CallLane {
   }
 }
 
-/// An event and what is known of its message.
+/// An event and what is known of it.
 struct HeldEvent {
   let view: EventView
   let sequence: UInt64
+  let role: EventRole
   let flow: MessageFlow
 }
 

@@ -74,8 +74,10 @@ struct CallTrace<Sink: CallSink> {
   /// Takes the next event in order of time.
   mutating func take(_ view: EventView) {
     let lane = lane(view.process, at: view.timestamp.nanoseconds)
+    let role = role(view)
     lane.hold(
-      HeldEvent(view: view, sequence: view.sequenceNumber.rawValue, flow: flow(view)))
+      HeldEvent(
+        view: view, sequence: view.sequenceNumber.rawValue, role: role, flow: flow(view, role)))
     if window.count < Self.windowCount { return window.append(lane) }
     // A place in the order of time is its process's; which of its events takes it tells the order
     // of arrival.
@@ -153,9 +155,9 @@ struct CallTrace<Sink: CallSink> {
     return role
   }
 
-  private mutating func flow(_ view: EventView) -> MessageFlow {
+  private mutating func flow(_ view: EventView, _ role: EventRole) -> MessageFlow {
     guard flows != nil else { return .none }
-    switch role(view) {
+    switch role {
     case .send:
       flows?.send(view)
       return .send(view.sequenceNumber.rawValue)
@@ -178,7 +180,7 @@ struct CallTrace<Sink: CallSink> {
     let now = view.timestamp.nanoseconds
     if now < lane.time { clampedCount += 1 } else { lane.time = now }
     time = max(time, lane.time)
-    switch role(view) {
+    switch event.role {
     case .entry: enter(view, lane)
     case .exit: leave(view, lane)
     case .processExit:
