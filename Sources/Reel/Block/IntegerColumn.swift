@@ -16,7 +16,7 @@ enum IntegerColumn {
     output.append(littleEndian: first)
     var unit: UInt64 = 0
     var previous = first
-    for value in values.dropFirst() {
+    for value in values.dropFirst() where unit != 1 {
       unit = greatestCommonDivisor(unit, (value &- previous).magnitude)
       previous = value
     }
@@ -26,7 +26,7 @@ enum IntegerColumn {
     for value in values.dropFirst() {
       let difference = value &- previous
       // The magnitude is a multiple of the unit; the sign is put back after dividing.
-      let steps = difference.magnitude / unit
+      let steps = unit == 1 ? difference.magnitude : difference.magnitude / unit
       let signed = difference < 0 ? 0 &- Int64(bitPattern: steps) : Int64(bitPattern: steps)
       output.append(varint: UInt64(bitPattern: (signed << 1) ^ (signed >> 63)))
       previous = value
