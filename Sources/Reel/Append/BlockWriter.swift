@@ -21,14 +21,12 @@ final class BlockWriter: Sendable {
 
   /// Begins a job, after those before it.
   ///
-  /// Once one has failed, all that were begun must be taken before the next one is.
-  func begin(_ job: SegmentWork.Job) {
-    results.expect()
-    queue.add(job)
-  }
+  /// Once one has failed, all that were begun must be taken, and it be finished, before the next
+  /// one is.
+  func begin(_ job: SegmentWork.Job) { queue.add(job) }
 
-  /// What has come of the first job begun of which that has not been taken; if it is not done and
-  /// `isWaiting` is false, nothing.
+  /// What has come of the first of the jobs begun that have not been taken; if the thread has not
+  /// come to it and `isWaiting` is false, nothing.
   func take(isWaiting: Bool) -> Outcome? { results.take(isWaiting: isWaiting) }
 
   /// Ends the thread once it has done what it is doing.
@@ -39,24 +37,15 @@ final class BlockWriter: Sendable {
     private let lock = Lock()
     private let changed: Condition
     private var outcomes: [Outcome] = []
-    private var begunCount = 0
-    private var hasFailed = false
 
     init(_ work: SegmentWork) {
       self.work = work
       changed = Condition(lock)
     }
 
-    func expect() {
-      lock.withLock {
-        if begunCount == 0 { hasFailed = false }
-        begunCount += 1
-      }
-    }
-
     func perform(_ job: SegmentWork.Job) {
       var outcome = Outcome.untouched(job)
-      if !lock.withLock({ hasFailed }) {
+      if !work.hasUnfinished {
         do throws(ReelError) {
           outcome = .done(try work.perform(job))
         } catch {
@@ -64,7 +53,6 @@ final class BlockWriter: Sendable {
         }
       }
       lock.withLock {
-        if case .failed = outcome { hasFailed = true }
         outcomes.append(outcome)
         changed.wakeAll()
       }
@@ -77,7 +65,6 @@ final class BlockWriter: Sendable {
         guard isWaiting else { return nil }
         changed.wait()
       }
-      begunCount -= 1
       return outcomes.removeFirst()
     }
   }

@@ -1,5 +1,5 @@
-/// The thread behind a recorder: it turns what callers left in the buffer into blocks, releases the
-/// room, makes blocks durable, seals segments and drops old ones.
+/// The thread behind a recorder: it collects what callers left in the buffer, has it made into
+/// blocks and segments, releases the room, makes blocks durable and drops old segments.
 ///
 /// Callers never do any of it.
 final class Flusher: Sendable {
@@ -309,28 +309,33 @@ final class Flusher: Sendable {
         frameEnds.removeFirst(firstFrameEnd)
         firstFrameEnd = 0
       }
-      // Room may be used again only once its blocks are durable, if its frames were.
-      let durable = configuration.durability == .disk ? .max : syncedInBuffer
-      if offset != nil, appender.watermark < min(durable, appender.nextSequence - 1) {
-        try sync()
-      }
       let due = isRetentionDue ? planDrop(plan(nil)) : nil
       guard offset != nil || due != nil else { return }
+      guard try note(freeTo: offset, due?.record), let due else { return }
+      (isRetentionDue, openCuts) = (false, [])
+      _ = try unlink(due.segments)
+    }
+
+    /// Notes in the buffer how far blocks have come and, if there is room, what is dropped.
+    ///
+    /// Also where nothing is freed: else it might go on naming a segment that goes, and readers
+    /// would find no attributes, runs and cuts where they look for them.
+    /// - Returns: Whether the drop is noted.
+    private mutating func note(freeTo offset: Int?, _ drop: Drop?) throws(ReelError) -> Bool {
+      // Room may be used again only once its blocks are durable, if its frames were.
+      let durable = configuration.durability == .disk ? .max : syncedInBuffer
+      if appender.watermark < min(durable, appender.nextSequence - 1) { try sync() }
       let active = appender.active
-      let isNoted = log.lock.withLock {
-        if let offset {
-          buffer.release(
-            to: offset, nextSequence: appender.nextSequence, watermark: appender.watermark,
-            segment: active.firstSequence, segmentByteCount: active.byteCount)
-        }
+      return log.lock.withLock {
+        buffer.release(
+          to: offset ?? buffer.released, nextSequence: appender.nextSequence,
+          watermark: appender.watermark, segment: active.firstSequence,
+          segmentByteCount: active.byteCount)
         // Before those who wait for room take all of it.
-        let isNoted = due.map { log.appendControlIfRoom(.drop($0.record)) } ?? false
+        let isNoted = drop.map { log.appendControlIfRoom(.drop($0)) } ?? false
         log.advance(written: appender.nextSequence - 1, synced: appender.watermark)
         return isNoted
       }
-      guard let due, isNoted else { return }
-      (isRetentionDue, openCuts) = (false, [])
-      _ = try unlink(due.segments)
     }
 
     /// Makes everything in blocks durable, also what the syncing thread has been given.
@@ -400,9 +405,9 @@ final class Flusher: Sendable {
 
     /// Unlinks the `count` oldest segments, once the log says so.
     private mutating func drop(_ count: Int) throws(ReelError) -> RetentionReport {
-      guard let plan = planDrop(count),
-        log.lock.withLock({ log.appendControlIfRoom(.drop(plan.record)) })
-      else { return RetentionReport() }
+      guard let plan = planDrop(count), try note(freeTo: nil, plan.record) else {
+        return RetentionReport()
+      }
       return try unlink(plan.segments)
     }
 

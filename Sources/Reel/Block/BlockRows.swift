@@ -56,10 +56,10 @@ struct BlockRows {
   }
 }
 
-extension [UInt8] {
-  /// Removes all bytes and keeps the memory, but for much that a block before needed and this one
-  /// did not.
+extension Array {
+  /// Removes all elements and keeps the memory, but for much that was needed before and not now.
   mutating func forget() {
-    removeAll(keepingCapacity: capacity <= Swift.max(1 << 20, 2 * count))
+    let limit = Swift.max((1 << 20) / MemoryLayout<Element>.stride, 2 * count)
+    removeAll(keepingCapacity: capacity <= limit)
   }
 }

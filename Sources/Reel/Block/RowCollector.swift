@@ -90,7 +90,7 @@ struct RowCollector {
       return position..<(position &+ Int(length))
     }
     if let range = next(.id) { rows.ids.append(bytes.extracting(range), row: row) }
-    // The tables are large: all places where texts are looked up come near at the same time.
+    // The tables are large: the places where most texts are looked up come near at the same time.
     let kindRange = next(.kind)
     let kindHash = kindRange.map { kind.prefetch(bytes.extracting($0)) } ?? 0
     let processRange = next(.process)

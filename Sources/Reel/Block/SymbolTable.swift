@@ -27,14 +27,17 @@ package struct SymbolTable {
 
   /// The number of `text`, given now if it is new.
   package mutating func symbol(_ text: RawSpan) -> UInt32 {
-    symbol(text, textHash(text, seed: seed))
+    symbol(text, hash(text))
   }
 
-  /// The hash of a text, to be looked up with ``symbol(_:_:)``; where that begins is brought near
-  /// meanwhile.
+  /// The hash of a text, to be looked up with ``symbol(_:_:)``.
+  @inline(__always)
+  func hash(_ text: RawSpan) -> UInt64 { textHash(text, seed: seed) }
+
+  /// As ``hash(_:)``; where the look-up begins is brought near meanwhile.
   @inline(__always)
   func prefetch(_ text: RawSpan) -> UInt64 {
-    let hash = textHash(text, seed: seed)
+    let hash = hash(text)
     slots.prefetch(at: Int(truncatingIfNeeded: hash) & (slots.count &- 1))
     return hash
   }
@@ -50,7 +53,7 @@ package struct SymbolTable {
   }
 
   /// The number of `text`, if it has one.
-  func find(_ text: RawSpan) -> UInt32? { find(text, textHash(text, seed: seed)) }
+  func find(_ text: RawSpan) -> UInt32? { find(text, hash(text)) }
 
   @inline(__always)
   private func find(_ text: RawSpan, _ hash: UInt64) -> UInt32? {

@@ -24,15 +24,12 @@ struct TextColumnBuilder {
     table = SymbolTable(seed: seed)
   }
 
-  /// Whether no row has a text.
-  var isEmpty: Bool { rows.isEmpty }
-
   /// Gives `text` to `row`; the rows between the last one given and this are absent.
   /// - Returns: Its number.
   @inline(__always)
   @discardableResult
   mutating func append(_ text: RawSpan, row: Int) -> UInt32 {
-    append(text, hash: table.prefetch(text), row: row)
+    append(text, hash: table.hash(text), row: row)
   }
 
   /// The hash of a text to be appended; what that needs is brought near meanwhile.

@@ -43,13 +43,20 @@ struct IndexBuilder {
     IndexBuilder(firstBlock: firstBlock, attributes: attributes, seed: seed)
   }
 
-  /// Forgets all blocks and keeps the memory; the next block has the ordinal `firstBlock`.
+  /// Forgets all blocks and keeps the memory, but for much that a part of it would do; the next
+  /// block has the ordinal `firstBlock`.
   mutating func restart(at firstBlock: Int) {
     self.firstBlock = firstBlock
+    guard blockCount > 0 else { return }
     blockCount = 0
     unindexed = []
-    ids.removeAll(keepingCapacity: true)
-    for id in columns.keys { columns[id]?.removeAll() }
+    ids.forget()
+    // Each is out of the dictionary while it changes: its arrays would be copied else.
+    for id in Array(columns.keys) {
+      guard var builder = columns.removeValue(forKey: id) else { continue }
+      builder.removeAll()
+      columns[id] = builder
+    }
   }
 
   // MARK: From a block that is being built
@@ -130,7 +137,7 @@ struct IndexBuilder {
 
   /// The contents of the index frames, in order of their columns; none for a column that has values
   /// and is not indexed.
-  mutating func encode(state: LZ4.State) -> [(
+  func encode(state: LZ4.State) -> [(
     column: ColumnID, form: IndexPart.Form, content: [UInt8]
   )] {
     var parts: [(column: ColumnID, form: IndexPart.Form, content: [UInt8])] = []

@@ -13,11 +13,11 @@ struct PostingIndexBuilder {
     table = SymbolTable(seed: seed)
   }
 
-  /// Forgets all keys and keeps memory.
+  /// Forgets all keys, and keeps the memory of their blocks.
   mutating func removeAll() {
     table = SymbolTable(seed: seed)
-    known.removeAll(keepingCapacity: true)
-    postings.removeAll(keepingCapacity: true)
+    known.forget()
+    postings.forget()
     (rowCount, keyByteCount) = (0, 0)
   }
 

@@ -44,8 +44,8 @@ struct SegmentAppender {
   private var contexts: ContextWriter
   /// The context ahead of the block that is being collected.
   private var blockContext: SegmentContext?
-  /// Whether that block begins a segment.
-  private var beginsSegment = false
+  /// Whether the active segment is to give way before that block is ended.
+  private var isTurnDue = false
 
   private enum Unwritten {
     /// The block writer has it; it is a block with so many events and bytes, or none.
@@ -107,7 +107,7 @@ struct SegmentAppender {
   /// Whether records were taken that are in no block known to be written.
   var hasUnwritten: Bool { collector.rowCount > 0 || !unwritten.isEmpty }
 
-  /// Whether a block waits for room on the disk.
+  /// Whether a block, or the end of a segment, waits for room on the disk.
   var isStalled: Bool {
     switch unwritten.first {
     case .unfinished, .waiting: true
@@ -140,9 +140,9 @@ struct SegmentAppender {
   private mutating func beginBlock(
     _ record: borrowing RecordView, sequence: UInt64, runID: UInt64
   ) {
-    beginsSegment = isSegmentFull
+    isTurnDue = isSegmentFull
     blockContext = contexts.next(
-      ahead: record, sequence: sequence, runID: runID, isSegmentStart: beginsSegment, state: state)
+      ahead: record, sequence: sequence, runID: runID, isSegmentStart: isTurnDue, state: state)
   }
 
   /// Leaves out sequence numbers up to `sequence`, which are lost and have been reported.
@@ -202,13 +202,11 @@ struct SegmentAppender {
   mutating func endBlock() throws(ReelError) {
     while try writeFirst(isWaiting: unwritten.count >= unwrittenLimit) {}
     guard collector.rowCount > 0 else { return }
-    if beginsSegment { try turn() }
+    if isTurnDue { try turn() }
     if activeSegment == nil {
       activeSegment = try work.begin(nextSegment())
       isFolderSynced = false
     }
-    let begun = Unwritten.begun(
-      eventCount: collector.eventCount, rawByteCount: collector.rawByteCount)
     segmentEventCount += collector.eventCount
     let parcel = spares.popLast() ?? SegmentWork.Parcel()
     collector.take(
@@ -216,7 +214,7 @@ struct SegmentAppender {
     let context = blockContext
     blockContext = nil
     limitBlock()
-    try submit(.block(parcel, context: context), begun)
+    try submit(.block(parcel, context: context))
   }
 
   /// Has the active segment sealed, if there is one, before the block that has been collected.
@@ -229,11 +227,11 @@ struct SegmentAppender {
         try seal()
       } else {
         isTurning = true
-        try submit(.turn(nextSegment()), .begun(eventCount: 0, rawByteCount: 0))
+        try submit(.turn(nextSegment()))
       }
     }
     segmentEventCount = 0
-    beginsSegment = false
+    isTurnDue = false
   }
 
   private func nextSegment() -> SegmentWork.NextSegment {
@@ -242,8 +240,8 @@ struct SegmentAppender {
       binding: FileBinding(recording: recording, salt: clock.random()),
       firstSequence: collector.firstSequence, created: clock.wall())
     return SegmentWork.NextSegment(
-      header: header, controlState: control, attributes: control.attributes,
-      watermark: watermark, isDurable: mustSyncSegments)
+      header: header, controlState: control, watermark: watermark,
+      isDurable: mustSyncSegments)
   }
 
   /// Whether a segment is durable before the next has a name, and its head before it has its own:
@@ -254,16 +252,18 @@ struct SegmentAppender {
   }
 
   /// Gives a job to the block writer, or does it.
-  private mutating func submit(
-    _ job: SegmentWork.Job, _ begun: Unwritten
-  ) throws(ReelError) {
-    if let blockWriter {
-      blockWriter.begin(job)
-      unwritten.append(begun)
-    } else {
+  private mutating func submit(_ job: SegmentWork.Job) throws(ReelError) {
+    guard let blockWriter else {
       unwritten.append(.waiting(job))
-      try writeUnwritten()
+      return try writeUnwritten()
     }
+    switch job {
+    case .block(let parcel, _):
+      unwritten.append(
+        .begun(eventCount: parcel.rows.eventCount, rawByteCount: parcel.rows.rawByteCount))
+    case .turn: unwritten.append(.begun(eventCount: 0, rawByteCount: 0))
+    }
+    blockWriter.begin(job)
   }
 
   /// Lets `blockWriter`, which is ``work``'s, write from now on.
@@ -317,9 +317,10 @@ struct SegmentAppender {
   private mutating func takeBack() {
     unwritten[0] = .unfinished
     for index in unwritten.indices.dropFirst() {
-      if case .untouched(let job)? = blockWriter?.take(isWaiting: true) {
-        unwritten[index] = .waiting(job)
+      guard case .untouched(let job)? = blockWriter?.take(isWaiting: true) else {
+        preconditionFailure("nothing is done behind a job that has failed")
       }
+      unwritten[index] = .waiting(job)
     }
   }
 

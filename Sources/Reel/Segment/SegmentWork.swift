@@ -37,7 +37,6 @@ final class SegmentWork: @unchecked Sendable {
   struct NextSegment: Sendable {
     var header: SegmentHeader
     var controlState: ControlState
-    var attributes: AttributeSchema
     /// What is durable, for the seal of the one before.
     var watermark: UInt64
     /// Whether its head is to be durable before it has its name.
@@ -60,13 +59,16 @@ final class SegmentWork: @unchecked Sendable {
     frameByteCount = configuration.payloadFrameByteCount
   }
 
-  /// Goes on with a segment that is there, or with none: the next job begins one.
+  /// Goes on with a segment that is there, or with none.
   func goOn(with writer: SegmentWriter?) { self.writer = writer }
 
   /// Indexes also what `attributes` declares, from the next block on.
   func setAttributes(_ attributes: AttributeSchema) { writer?.setAttributes(attributes) }
 
-  /// Does a job, all before being done.
+  /// Whether a job has failed whose rest must be done before any other.
+  var hasUnfinished: Bool { unfinished != nil }
+
+  /// Does a job, all before being done; there is an active segment.
   ///
   /// - Throws: ``ReelError/io(_:)``; nothing is lost, and ``finish()`` must do the rest of it.
   func perform(_ job: Job) throws(ReelError) -> Done {
@@ -83,18 +85,18 @@ final class SegmentWork: @unchecked Sendable {
     return try finish()
   }
 
-  /// Does the rest of the job that has failed; nothing that it has done is done again.
+  /// Does the rest of the job that has failed: what it has written is not written again.
   ///
   /// - Throws: As ``perform(_:)``.
   func finish() throws(ReelError) -> Done {
-    var done: Done
+    let done: Done
     switch unfinished {
     case nil: preconditionFailure("a job has failed")
     case .block(let block, let parcel)?:
       try writer?.append(block)
-      done = Done(active: try active, parcel: parcel)
-    case .turn(let next, var sealed)?:
-      if writer != nil { sealed = try seal(watermark: next.watermark) }
+      done = Done(active: active, parcel: parcel)
+    case .turn(let next, let before)?:
+      let sealed = try seal(watermark: next.watermark) ?? before
       unfinished = .turn(next, sealed: sealed)
       done = Done(active: try begin(next), sealed: sealed)
     }
@@ -103,10 +105,8 @@ final class SegmentWork: @unchecked Sendable {
   }
 
   private var active: ActiveSegment {
-    get throws(ReelError) {
-      guard let writer else { throw .closed }
-      return writer.active
-    }
+    guard let writer else { preconditionFailure("a block has a segment") }
+    return writer.active
   }
 
   // MARK: For the appender
@@ -126,7 +126,7 @@ final class SegmentWork: @unchecked Sendable {
   /// Leaves the active segment so that the next opening need not scan it.
   func checkpoint(watermark: UInt64) throws(ReelError) -> ActiveSegment {
     try writer?.checkpoint(isSeal: false, watermark: watermark)
-    return try active
+    return active
   }
 
   /// Begins a segment, there being none.
@@ -134,7 +134,7 @@ final class SegmentWork: @unchecked Sendable {
     let (segment, end) = try SegmentWriter.createFile(
       in: folder, header: next.header, controlState: next.controlState, isDurable: next.isDurable)
     spareIndexes.restart(at: 0)
-    spareIndexes.declare(next.attributes)
+    spareIndexes.declare(next.controlState.attributes)
     let writer = SegmentWriter(
       segment: segment, directory: Directory(),
       summary: SegmentSummary(firstSequence: next.header.firstSequence), end: end,

@@ -139,10 +139,9 @@ struct SegmentWriter {
     var bytes: [UInt8] = []
     var directory = directory
     if !leftover.isEmpty {
-      var builder = try leftoverIndexes()
-      Self.append(&builder, at: end, binding, state, to: &bytes, &directory)
+      append(try leftoverIndexes(), to: &bytes, &directory)
     }
-    Self.append(&indexes, at: end, binding, state, to: &bytes, &directory)
+    append(indexes, to: &bytes, &directory)
     let directoryOffset = end + bytes.count
     ReelFrame.append(
       directory.encode(state: state), type: .directory, at: directoryOffset, binding: binding,
@@ -161,9 +160,8 @@ struct SegmentWriter {
   }
 
   /// Appends the parts of an index to `bytes`, which are for where the segment ends.
-  private static func append(
-    _ indexes: inout IndexBuilder, at end: Int, _ binding: FileBinding, _ state: LZ4.State,
-    to bytes: inout [UInt8], _ directory: inout Directory
+  private func append(
+    _ indexes: IndexBuilder, to bytes: inout [UInt8], _ directory: inout Directory
   ) {
     let covered = indexes.firstBlock..<(indexes.firstBlock + indexes.blockCount)
     let parts = indexes.encode(state: state)

@@ -83,10 +83,14 @@ import Testing
     #expect(try recording.verify { _ in }.findingCount == 0)
   }
 
-  /// While blocks wait behind a segment's end, and it behind theirs.
-  @Test(arguments: [(Call.write, 7), (.open, 1), (.rename, 1)])
-  func segmentsEndAndBeginWhereThereIsNoRoomForAWhile(call: Call, stride: Int) throws {
+  /// While blocks wait behind a segment's end, and it behind theirs; a write that fails has written
+  /// some, and fails once more.
+  @Test(arguments: [(Call.write, 11), (.open, 1), (.rename, 1)], Durability.allCases)
+  func segmentsEndAndBeginWhereThereIsNoRoomForAWhile(
+    calls: (kind: Call, stride: Int), durability: Durability
+  ) throws {
     var configuration = RecorderConfiguration.tiny
+    configuration.durability = durability
     configuration.segmentByteCount = 80 << 10
     var random = SeededRandom(12)
     let events = (1...800).map { number in
@@ -101,10 +105,12 @@ import Testing
       let folder = FaultyFolder(memory)
       let recorder = try Recorder(folder: folder, configuration: configuration)
       let fault = Fault(
-        call: call, index: (folder.counts[call] ?? 0) + index, code: ErrorNumber.noSpace,
-        isSticky: true, failureLimit: 1)
+        call: calls.kind, index: (folder.counts[calls.kind] ?? 0) + index,
+        code: ErrorNumber.noSpace, isSticky: true, isShort: true, failureLimit: 2)
       folder.set(fault)
-      for event in events { try recorder.append(event) }
+      for start in stride(from: 0, to: events.count, by: 50) {
+        try recorder.append(contentsOf: Array(events[start..<(start + 50)]))
+      }
       while (try? recorder.flush()) == nil {}
       folder.set(nil)
       try recorder.close()
@@ -117,7 +123,7 @@ import Testing
       #expect(try recording.statistics().segmentCount > 2)
       if folder.failed.isEmpty { break }
       stallCount += 1
-      index += stride
+      index += calls.stride
     }
     #expect(stallCount > 2)
   }

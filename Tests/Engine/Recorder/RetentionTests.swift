@@ -22,6 +22,36 @@ import Testing
     }
   }
 
+  /// Found by reading: while a batch was in blocks in part, its buffer went on naming the segment
+  /// that its first blocks had filled, also when that was gone.
+  @Test func whatIsDeclaredIsKnownAfterTheSegmentBeforeABegunBatchIsDropped() throws {
+    try withTemporaryDirectory { path in
+      var configuration = RecorderConfiguration.tiny
+      configuration.attributes = [AttributeDeclaration(name: "size", type: .integer)]
+      let recorder = try Recorder(path: path, configuration: configuration)
+      var random = SeededRandom(5)
+      func event(_ number: Int) -> Event {
+        var event = numbered(number)
+        event.attributes = ["size": .integer(Int64(number))]
+        event.payload = Payload((0..<900).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+        return event
+      }
+      for number in 1...68 { try recorder.append(event(number)) }
+      try recorder.flush()
+      try #require(try fileNames(path).filter { $0.hasSuffix(".segment") }.count == 1)
+      try recorder.append(contentsOf: (69...95).map(event))
+      // The flusher comes to the batch before it answers.
+      while try recorder.keepNewest(bytes: 0).segmentCount == 0 {}
+      let recording = try recorder.recording
+      #expect(try recording.statistics().runs.count == 1)
+      var query = Query()
+      query.attributes = ["size": .integer(90)]
+      #expect(try recording.count(query) == 1)
+      #expect(try recording.count() == 27)
+      try recorder.close()
+    }
+  }
+
   @Test func cutsAreExactAndHoldAcrossRestarts() throws {
     try withTemporaryDirectory { path in
       for seed in seeds(2) {

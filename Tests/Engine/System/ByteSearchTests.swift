@@ -49,6 +49,10 @@ struct ByteSearchTests {
         other[place] ^= 0x80
         let isOther = !bytes.rawSpan.equals(other.rawSpan)
         #expect(isOther, "byte \(place) of \(count)")
+        // With more behind it, so that the shorter one's end is within a word of the longer.
+        other += [1, 2, 3]
+        let common = bytes.rawSpan.commonPrefix(other.rawSpan)
+        #expect(common == place, "byte \(place) of \(count)")
       }
     }
   }
