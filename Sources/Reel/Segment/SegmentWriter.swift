@@ -138,9 +138,7 @@ struct SegmentWriter {
   mutating func checkpoint(isSeal: Bool, watermark: UInt64) throws(ReelError) {
     var bytes: [UInt8] = []
     var directory = directory
-    if !leftover.isEmpty {
-      append(try leftoverIndexes(), to: &bytes, &directory)
-    }
+    if !leftover.isEmpty { append(try leftoverIndexes(), to: &bytes, &directory) }
     append(indexes, to: &bytes, &directory)
     let directoryOffset = end + bytes.count
     ReelFrame.append(

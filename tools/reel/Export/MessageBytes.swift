@@ -2,7 +2,7 @@ import SwiftProtobuf
 
 /// What swift-protobuf writes a message into, without allocating memory for a short one.
 ///
-/// Packets are written in many small messages, and an array for each was a quarter of the work.
+/// Packets are written in many small messages, each of which would need an array.
 struct MessageBytes: SwiftProtobufContiguousBytes {
   let count: Int
   private var short = InlineArray<256, UInt8>(repeating: 0)
